@@ -1,0 +1,88 @@
+/** What a source connector implements, and what the runtime lends it. */
+
+import type { Clock } from '../../core/base/clock.ts';
+import type { Logger } from '../../core/base/logger.ts';
+import type { SourceOffset, SourcePartition, SourceRecord } from './record.ts';
+
+/** Flat settings of one task, as stored on the config topic. */
+export type TaskConfig = Readonly<Record<string, string>>;
+
+/** Plans; never copies. One instance per connector; the runtime never overlaps its calls. */
+export interface SourceConnector {
+  /**
+   * Splits the work into at most `maxTasks` task configs; equal input gives equal output. `settings` are the
+   * connector's own, already checked against its definition. Throws a MillraceError when planning is impossible.
+   */
+  plan(settings: TaskConfig, maxTasks: number): Promise<readonly TaskConfig[]>;
+  /** A task that has not been opened; called in the thread the task will run in. */
+  createTask(): SourceTask;
+}
+
+/**
+ * Copies. The runtime calls `open` once, then `poll` again and again, then `close` once, also after a failed `open`.
+ * `poll` and `committed` may overlap; nothing else does. Any error fails the task; the runtime restarts it from the
+ * stored offsets unless the error is marked as not retriable.
+ */
+export interface SourceTask {
+  open(context: SourceTaskContext): Promise<void>;
+  /**
+   * Appends what is there now, until `output` is full. With nothing to append it waits for something, at most about a
+   * second, and returns soon after `signal` aborts; what it appended before still counts. Returns `finished` when a
+   * bounded run (`context.once`) has read everything there was; it is not called again then.
+   */
+  poll(output: SourceOutput, signal: AbortSignal): Promise<'more' | 'finished'>;
+  /**
+   * The records of earlier polls and these offsets are durable, so upstream may forget what lies before them
+   * (promise 1). Called in order, one call at a time.
+   */
+  committed?(offsets: readonly SourcePosition[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SourcePosition {
+  readonly partition: SourcePartition;
+  /** null removes the stored offset: the source partition is gone for good. */
+  readonly offset: SourceOffset | null;
+}
+
+export interface SourceTaskContext {
+  readonly connector: string;
+  readonly taskIndex: number;
+  readonly settings: TaskConfig;
+  /** Everything stored for this connector, of all its tasks. */
+  readonly storedPositions: readonly SourcePosition[];
+  /** True for a bounded run: read what is there now, then finish. */
+  readonly once: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Numbers for metrics and the run's summary; names are snake_case with units, `_total` counts up and others are set. */
+  readonly gauges: Gauges;
+}
+
+export interface Gauges {
+  add(name: string, delta: number): void;
+  set(name: string, value: number): void;
+}
+
+/** Takes the records of one poll straight into the record batches being built. */
+export interface SourceOutput {
+  /**
+   * The appender for one partition of `topic`: the same `spread` gives the same partition as long as the partition
+   * count stays, so that what needs order shares a spread. Cheap; ask once per run of records, not per record.
+   */
+  partition(topic: string, spread: number): RecordAppender;
+  /** Bytes this poll may still append. Once it is 0 or less, return. One record may overshoot it. */
+  readonly roomBytes: number;
+  /**
+   * Everything appended so far from `partition` ends at `offset`. Stored once the records are durable; of several for
+   * one source partition in one poll the last counts.
+   */
+  position(partition: SourcePosition['partition'], offset: SourcePosition['offset']): void;
+}
+
+export interface RecordAppender {
+  /** A record without key and headers whose value is `bytes[start, end)`, copied before the call returns. */
+  append(bytes: Buffer, start: number, end: number, timestampMs: number): void;
+  /** A record with key, headers or a null value; everything is copied before the call returns. */
+  appendRecord(record: SourceRecord): void;
+}
