@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** The door of the `millrace` command: refuses a runtime that is too old in plain words, then starts the program. */
+
+import { existsSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 22)) {
+  process.stderr.write(
+    `millrace needs Node.js 22.22 or newer, this is ${process.versions.node}. ` +
+      'In a checkout run it as "npm run -s millrace -- …", which brings its own.\n',
+  );
+  process.exit(3);
+}
+enableCompileCache?.();
+
+// A checkout runs the TypeScript as it is; a published package holds the compiled form, because Node does not strip
+// types below node_modules.
+const compiled = new URL('../dist/cli/main.js', import.meta.url);
+const { main } = await import(existsSync(compiled) ? compiled.href : './main.ts');
+await main(process.argv.slice(2));
