@@ -1,0 +1,115 @@
+/** A connector's definition: one object that is its type, parser, reference, schema and REST description. */
+
+import type { Fields, ValuesOf } from './fields/field.ts';
+import { commonFields, sinkFields, sourceFields } from './fields/shared.ts';
+import { parseSettings } from './parse-settings.ts';
+import { invalidConfig, type Problem, problem } from './problem.ts';
+import { checkSink, checkSource } from './shared-checks.ts';
+
+export type Settings = Readonly<Record<string, string>>;
+
+export type ConnectorKind = 'source' | 'sink';
+
+type CommonConfig = ValuesOf<ReturnType<typeof commonFields>>;
+type SourceConfig = CommonConfig & ValuesOf<ReturnType<typeof sourceFields>>;
+type SinkConfig = CommonConfig & ValuesOf<ReturnType<typeof sinkFields>>;
+
+/** The settings a connector of the kind has without declaring them. */
+export type SharedConfig<K extends ConnectorKind> = K extends 'source' ? SourceConfig : SinkConfig;
+
+/** Reports a contradiction between settings that are each fine. */
+export type Report<C> = (key: keyof C & string, message: string, fix: string) => void;
+
+export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
+  /** What `connector:` and `connector.class` say; lower case. */
+  readonly name: string;
+  /** Other names it answers to, such as the Java class it stands in for. */
+  readonly aliases?: readonly string[];
+  readonly kind: K;
+  readonly title: string;
+  /** What it does, in one or two sentences. */
+  readonly summary: string;
+  /** What it promises about loss, duplicates and order, in one or two sentences. */
+  readonly guarantee: string;
+  /** Its own settings; the shared ones come by themselves. */
+  readonly fields: F;
+  /**
+   * Settings of the connector it stands in for that it does not do, each with the reason. A name that ends in `.*`
+   * covers everything that starts so.
+   */
+  readonly unsupported?: Readonly<Record<string, string>>;
+  /** Rules across settings; called only when each setting alone is fine. */
+  check?(config: SharedConfig<K> & ValuesOf<F>, report: Report<SharedConfig<K> & ValuesOf<F>>): void;
+}
+
+export type ParseResult<C> =
+  | { readonly config: C; readonly warnings: readonly Problem[] }
+  | { readonly problems: readonly Problem[] };
+
+export interface ParseOptions {
+  /** Keys whose values must not appear in problems, besides those of secret fields. */
+  readonly hidden?: ReadonlySet<string>;
+}
+
+export interface ConnectorDefinition<C = unknown> {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly kind: ConnectorKind;
+  readonly title: string;
+  readonly summary: string;
+  readonly guarantee: string;
+  /** Shared settings first, then its own. */
+  readonly fields: Fields;
+  readonly unsupported: Readonly<Record<string, string>>;
+  /** The typed configuration with defaults filled in, or every problem at once. */
+  parse(settings: Settings, options?: ParseOptions): ParseResult<C>;
+  /** The same for a caller that cannot go on without it; throws `config/invalid` with every problem in its message. */
+  require(settings: Settings): C;
+}
+
+/** The typed configuration of a definition: `ConfigOf<typeof definition>`. */
+export type ConfigOf<D> = D extends ConnectorDefinition<infer C> ? C : never;
+
+export function defineConnector<const K extends ConnectorKind, const F extends Fields>(
+  spec: ConnectorSpec<K, F>,
+): ConnectorDefinition<SharedConfig<K> & ValuesOf<F>> {
+  type Config = SharedConfig<K> & ValuesOf<F>;
+  const shared = { ...commonFields(), ...(spec.kind === 'source' ? sourceFields() : sinkFields()) };
+  const definition: ConnectorDefinition<Config> = {
+    name: spec.name,
+    aliases: spec.aliases ?? [],
+    kind: spec.kind,
+    title: spec.title,
+    summary: spec.summary,
+    guarantee: spec.guarantee,
+    fields: { ...shared, ...spec.fields },
+    unsupported: spec.unsupported ?? {},
+    parse(settings, options = {}) {
+      const result = parseSettings(definition, settings, options.hidden ?? new Set());
+      if (result.values === undefined) return { problems: result.problems };
+      const config = result.values as Config;
+      const contradictions = checkAcross(spec, config);
+      if (contradictions.length > 0) return { problems: [...result.problems, ...contradictions] };
+      return { config, warnings: result.problems };
+    },
+    require(settings) {
+      const result = definition.parse(settings);
+      if ('config' in result) return result.config;
+      throw invalidConfig(settings['name'] ?? spec.name, result.problems);
+    },
+  };
+  return definition;
+}
+
+function checkAcross<K extends ConnectorKind, F extends Fields>(
+  spec: ConnectorSpec<K, F>,
+  config: SharedConfig<K> & ValuesOf<F>,
+): Problem[] {
+  const problems: Problem[] = [];
+  const report = (key: string, message: string, fix: string) => {
+    problems.push(problem('conflict', { path: key, message, fix }));
+  };
+  (spec.kind === 'source' ? checkSource : checkSink)(config, report);
+  spec.check?.(config, report);
+  return problems;
+}

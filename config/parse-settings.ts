@@ -1,0 +1,97 @@
+/** Reads a flat map of settings against the fields of a definition: every value typed, every problem reported. */
+
+import type { AnyField, Fields, Show } from './fields/field.ts';
+import { blot } from './fields/secret.ts';
+import { didYouMean } from './nearest.ts';
+import { hasErrors, type Problem, problem } from './problem.ts';
+import { unsupportedReason } from './unsupported.ts';
+
+export interface Described {
+  readonly fields: Fields;
+  readonly unsupported: Readonly<Record<string, string>>;
+}
+
+export interface SettingsResult {
+  /** By canonical key, defaults filled in; undefined when a problem is an error. */
+  readonly values: Readonly<Record<string, unknown>> | undefined;
+  readonly problems: readonly Problem[];
+}
+
+const longestShown = 60;
+
+export function parseSettings(
+  { fields, unsupported }: Described,
+  settings: Readonly<Record<string, string>>,
+  hidden: ReadonlySet<string>,
+): SettingsResult {
+  const problems: Problem[] = [];
+  const given = new Map<string, string>();
+  for (const key of Object.keys(settings)) {
+    const canonical = canonicalKey(fields, key);
+    if (canonical === undefined) problems.push(unknownKey(fields, unsupported, key));
+    else if (given.has(canonical)) problems.push(givenTwice(key, given.get(canonical)!));
+    else given.set(canonical, key);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(fields)) {
+    const asWritten = given.get(key);
+    if (asWritten === undefined) {
+      if (field.required) problems.push(missingKey(key, field));
+      values[key] = field.default;
+      continue;
+    }
+    const isHidden = field.kind === 'secret' || hidden.has(asWritten);
+    const parsed = field.parse(settings[asWritten]!, isHidden ? showHidden : showQuoted);
+    if ('value' in parsed) values[key] = parsed.value;
+    else problems.push(problem('bad-value', { path: asWritten, ...parsed }));
+    if (field.deprecated !== undefined) problems.push(deprecatedKey(asWritten, field.deprecated));
+  }
+  return { values: hasErrors(problems) ? undefined : values, problems };
+}
+
+/** The name under which the definition declares what is here called `key`. */
+export function canonicalKey(fields: Fields, key: string): string | undefined {
+  if (Object.hasOwn(fields, key)) return key;
+  return Object.keys(fields).find((each) => fields[each]!.aliases.includes(key));
+}
+
+/** Every name a user may write: no internal ones. */
+export function userKeys(fields: Fields): string[] {
+  return Object.keys(fields).filter((key) => !fields[key]!.internal);
+}
+
+export function unknownKey(fields: Fields, unsupported: Described['unsupported'], key: string): Problem {
+  const reason = unsupportedReason(key, unsupported);
+  if (reason !== undefined) return problem('unsupported-key', { path: key, message: `not supported: ${reason}` });
+  const fix = didYouMean(key, userKeys(fields)) ?? `Remove it; the settings here are ${userKeys(fields).join(', ')}.`;
+  return problem('unknown-key', { path: key, message: 'there is no such setting', fix });
+}
+
+function missingKey(key: string, field: AnyField): Problem {
+  const example = field.example === undefined ? '' : `, such as ${key}: ${field.example}`;
+  return problem('missing-key', { path: key, message: 'this setting is required', fix: `Add it${example}.` });
+}
+
+function givenTwice(key: string, earlier: string): Problem {
+  return problem('duplicate-key', {
+    path: key,
+    message: `this is the same setting as ${earlier}, which is given too`,
+    fix: 'Keep one of the two.',
+  });
+}
+
+function deprecatedKey(key: string, instead: string): Problem {
+  return problem('deprecated-key', {
+    severity: 'warning',
+    path: key,
+    message: 'this setting will go away',
+    fix: instead,
+  });
+}
+
+const showQuoted: Show = (text) => {
+  const cut = text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
+  return JSON.stringify(cut);
+};
+
+const showHidden: Show = () => blot;
