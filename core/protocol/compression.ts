@@ -2,17 +2,20 @@
 
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../base/errors.ts';
-import { protocolErrors } from './error-codes.ts';
+import { damaged, decompressedTooLarge } from './lz-output.ts';
+import { decodeLz4, encodeLz4 } from './lz4.ts';
+import { decodeSnappy, encodeSnappy } from './snappy.ts';
 
 /** As they stand in the batch attributes. */
-export const codecIds = { none: 0, gzip: 1, zstd: 4 } as const;
+export const codecIds = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 
 export type Codec = keyof typeof codecIds;
 
-const codecs = new Map<number, Codec>(Object.entries(codecIds).map(([codec, id]) => [id, codec as Codec]));
+const codecs = Object.keys(codecIds) as Codec[];
 
+/** undefined for the attribute values that mean nothing. */
 export function codecOf(id: number): Codec | undefined {
-  return codecs.get(id);
+  return codecs[id];
 }
 
 export function compress(codec: Codec, input: Buffer): Buffer {
@@ -21,18 +24,29 @@ export function compress(codec: Codec, input: Buffer): Buffer {
       return input;
     case 'gzip':
       return gzipSync(input);
+    case 'snappy':
+      return encodeSnappy(input);
+    case 'lz4':
+      return encodeLz4(input);
     case 'zstd':
       return zstdCompressSync(input);
   }
 }
 
-/** Throws `protocol/decompressed-too-large` over `maxBytes`, before more is allocated, and `protocol/corrupt-batch` for damaged input. */
+/**
+ * Throws `protocol/decompressed-too-large` as soon as the output passes `maxBytes`, and `protocol/corrupt-batch` for
+ * input that the codec did not write.
+ */
 export function decompress(codec: Codec, input: Buffer, maxBytes: number): Buffer {
   switch (codec) {
     case 'none':
       return input;
     case 'gzip':
       return inflate(() => gunzipSync(input, { maxOutputLength: maxBytes }), maxBytes);
+    case 'snappy':
+      return decodeSnappy(input, maxBytes);
+    case 'lz4':
+      return decodeLz4(input, maxBytes);
     case 'zstd':
       return inflate(() => zstdDecompressSync(input, { maxOutputLength: maxBytes }), maxBytes);
   }
@@ -42,12 +56,6 @@ function inflate(run: () => Buffer, maxBytes: number): Buffer {
   try {
     return run();
   } catch (cause) {
-    if (cause instanceof RangeError) {
-      throw protocolErrors.error('decompressed-too-large', {
-        message: `a batch decompresses to more than ${maxBytes} bytes`,
-        cause,
-      });
-    }
-    throw protocolErrors.error('corrupt-batch', { message: `a batch does not decompress: ${messageOf(cause)}`, cause });
+    throw cause instanceof RangeError ? decompressedTooLarge(maxBytes, cause) : damaged(messageOf(cause), cause);
   }
 }
