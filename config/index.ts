@@ -9,6 +9,11 @@ export {
   type ParseResult,
   type Settings,
 } from './definition.ts';
+export { configErrors } from './error-codes.ts';
 export { field } from './fields/kinds.ts';
 export { Secret } from './fields/secret.ts';
-export { hasErrors, type Problem } from './problem.ts';
+export { formatProblems, wantsColor } from './format-problems.ts';
+export type { CompiledConnector, CompiledPipeline, CompiledTopic } from './pipeline/compiled.ts';
+export { type LoadOptions, type LoadResult, loadPipelines } from './pipeline/load.ts';
+export type { UserFiles } from './pipeline/user-files.ts';
+export { hasErrors, invalidConfig, type Problem } from './problem.ts';
