@@ -1,6 +1,7 @@
 /** Builds one record batch from value slices or whole records, in one growing buffer and without an object per record. */
 
 import { BATCH_HEADER_BYTES, type BatchProducer, sealCrc, writeBatchHeader } from './batch-header.ts';
+import type { BatchMemory } from './batch-memory.ts';
 import { type Codec, codecIds, compress } from './compression.ts';
 import { protocolErrors } from './error-codes.ts';
 
@@ -25,8 +26,16 @@ export interface BuildOptions {
 
 const noProducer: BatchProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
 
+export interface BatchBuilderOptions {
+  /** What a batch is expected to need; 16 KiB unless told. */
+  readonly initialBytes?: number;
+  /** Where memory comes from, when finished batches are given back there. */
+  readonly memory?: BatchMemory;
+}
+
 export class BatchBuilder {
   readonly #initialBytes: number;
+  readonly #source: BatchMemory | undefined;
   /** The batch under construction: room for the header, then the records. */
   #memory: Buffer;
   #position = BATCH_HEADER_BYTES;
@@ -34,9 +43,10 @@ export class BatchBuilder {
   #baseTimestampMs = 0;
   #maxTimestampMs = 0;
 
-  constructor(options: { initialBytes?: number } = {}) {
+  constructor(options: BatchBuilderOptions = {}) {
     this.#initialBytes = Math.max(options.initialBytes ?? 16 * 1024, 256);
-    this.#memory = Buffer.allocUnsafeSlow(this.#initialBytes);
+    this.#source = options.memory;
+    this.#memory = this.#take(this.#initialBytes);
   }
 
   /** Records appended since the last `build` or `reset`. */
@@ -136,7 +146,7 @@ export class BatchBuilder {
       return batch;
     }
     const batch = this.#memory.subarray(0, size);
-    this.#memory = Buffer.allocUnsafeSlow(Math.max(this.#initialBytes, this.#memory.length));
+    this.#memory = this.#take(this.#memory.length);
     return batch;
   }
 
@@ -170,9 +180,14 @@ export class BatchBuilder {
         message: `a batch of ${needed} bytes is longer than its length field`,
       });
     }
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length));
+    const larger = this.#take(Math.max(needed, 2 * this.#memory.length));
     this.#memory.copy(larger, 0, 0, this.#position);
+    this.#source?.give(this.#memory);
     this.#memory = larger;
+  }
+
+  #take(minBytes: number): Buffer {
+    return this.#source?.take(minBytes) ?? Buffer.allocUnsafeSlow(minBytes);
   }
 }
 

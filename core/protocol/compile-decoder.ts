@@ -9,11 +9,19 @@ export function addDecoder(source: SourceBuilder, fields: Fields): string {
   const { version, flexible } = source;
   const members = Object.entries(fields).map(([key, { spec }]) => {
     const isInline = hasField(spec, version) && spec.tag === undefined;
-    return `${key}: ${isInline ? readExpression(source, spec) : defaultSource(spec)}`;
+    return `${key}: ${isInline ? readExpression(source, spec) : defaultExpression(source, spec)}`;
   });
   const body = [`const value = { ${members.join(', ')} };`];
   if (flexible) body.push(...tagLines(source, fields));
   source.add(`function ${name}(r) {`, ...body, 'return value;', '}');
+  return name;
+}
+
+/** Structs absent from a message share one default object. */
+function defaultExpression(source: SourceBuilder, spec: FieldSpec): string {
+  if (spec.type.kind !== 'struct') return defaultSource(spec);
+  const name = source.newName('default');
+  source.add(`const ${name} = ${defaultSource(spec)};`);
   return name;
 }
 

@@ -64,7 +64,7 @@ export function fieldsOfVersion(fields: Fields, version: number): { inline: Name
   return { inline, tagged };
 }
 
-/** The source of a fresh default value. */
+/** The source of a default value; a struct is frozen, so that one may stand for all. */
 export function defaultSource(spec: FieldSpec): string {
   if (spec.defaultValue !== undefined) return JSON.stringify(spec.defaultValue);
   if (spec.nullableFrom !== Number.POSITIVE_INFINITY) return 'null';
@@ -72,7 +72,7 @@ export function defaultSource(spec: FieldSpec): string {
   if (type.kind === 'array') return '[]';
   if (type.kind === 'struct') {
     const members = Object.entries(type.fields).map(([name, field]) => `${name}: ${defaultSource(field.spec)}`);
-    return `{ ${members.join(', ')} }`;
+    return `Object.freeze({ ${members.join(', ')} })`;
   }
   switch (type.scalar) {
     case 'string':

@@ -36,7 +36,7 @@ export class FrameReader {
       if (this.#frame !== undefined) {
         at = this.#collect(chunk, at, onFrame);
       } else if (this.#prefixBytes === 0 && chunk.length - at >= 4) {
-        const length = this.#checked(chunk.readInt32BE(at), chunk.length - at - 4);
+        const length = this.#checked(chunk.readInt32BE(at));
         at += 4;
         if (chunk.length - at >= length) {
           onFrame(chunk.subarray(at, at + length));
@@ -48,7 +48,7 @@ export class FrameReader {
         this.#prefix[this.#prefixBytes++] = chunk[at++]!;
         if (this.#prefixBytes === 4) {
           this.#prefixBytes = 0;
-          const length = this.#checked(this.#prefix.readInt32BE(0), chunk.length - at);
+          const length = this.#checked(this.#prefix.readInt32BE(0));
           if (length === 0) onFrame(Buffer.alloc(0));
           else this.#start(length);
         }
@@ -87,7 +87,7 @@ export class FrameReader {
     return at + taken;
   }
 
-  #checked(length: number, _available: number): number {
+  #checked(length: number): number {
     if (length < 0) throw protocolErrors.error('malformed', { message: `a frame has the length ${length}` });
     if (length > this.#maxFrameBytes) {
       const isTls = length >>> 16 === 0x1603;

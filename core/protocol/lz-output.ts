@@ -3,7 +3,7 @@
 import { protocolErrors } from './error-codes.ts';
 
 /** Below this a loop beats the call into the runtime. */
-const callFromBytes = 24;
+const callFromBytes = 16;
 
 export class LzOutput {
   readonly #maxBytes: number;

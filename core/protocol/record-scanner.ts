@@ -1,5 +1,9 @@
 /** Finds the parts of one record inside a batch, without allocating; it never reads past the end it is given. */
 
+/** The varints before the key take at most three bytes each in the fast way, the attributes one. */
+const fastScanBytes = 13;
+const maxFastVarintBytes = 4;
+
 export class RecordScanner {
   offsetDelta = 0;
   /** Milliseconds; exact within ±2^53. */
@@ -25,16 +29,71 @@ export class RecordScanner {
     this.#buffer = buffer;
   }
 
-  /** Scans the record at `at` and answers where the next one starts, or -1 when the bytes before `end` are no record. */
-  scan(at: number, end: number): number {
-    this.#at = at;
+  /**
+   * Scans the record at `start` and answers where the next one starts, or -1 when the bytes before `end` are no record.
+   * This is the fast way, for varints of up to three bytes: they are written out, because a call for each of them takes
+   * twice the time. `bits` gathers one: a byte of 0x80 or more announces another, and its mark is taken off there.
+   */
+  scan(start: number, end: number): number {
+    if (end - start < fastScanBytes) return this.#scanCarefully(start, end);
+    const buffer = this.#buffer;
+    let at = start;
+
+    let bits = buffer[at++]!;
+    if (bits >= 0x80) bits += (buffer[at++]! - 1) << 7;
+    if (bits >= 0x4000) bits += (buffer[at++]! - 1) << 14;
+    if (bits >= 0x20_0000) return this.#scanCarefully(start, end);
+    const recordEnd = at + ((bits >>> 1) ^ -(bits & 1));
+    at += 1; // Attributes, unused so far.
+
+    bits = buffer[at++]!;
+    if (bits >= 0x80) bits += (buffer[at++]! - 1) << 7;
+    if (bits >= 0x4000) bits += (buffer[at++]! - 1) << 14;
+    if (bits >= 0x20_0000) return this.#scanCarefully(start, end);
+    this.timestampDelta = (bits >>> 1) ^ -(bits & 1);
+
+    bits = buffer[at++]!;
+    if (bits >= 0x80) bits += (buffer[at++]! - 1) << 7;
+    if (bits >= 0x4000) bits += (buffer[at++]! - 1) << 14;
+    if (bits >= 0x20_0000) return this.#scanCarefully(start, end);
+    this.offsetDelta = (bits >>> 1) ^ -(bits & 1);
+
+    bits = buffer[at++]!;
+    if (bits >= 0x80) bits += (buffer[at++]! - 1) << 7;
+    if (bits >= 0x4000) bits += (buffer[at++]! - 1) << 14;
+    if (bits >= 0x20_0000) return this.#scanCarefully(start, end);
+    const keyLength = (bits >>> 1) ^ -(bits & 1);
+    this.keyStart = keyLength < 0 ? -1 : at;
+    if (keyLength > 0) at += keyLength;
+    this.keyEnd = keyLength < 0 ? -1 : at;
+    if (end - at < maxFastVarintBytes) return this.#scanCarefully(start, end);
+
+    bits = buffer[at++]!;
+    if (bits >= 0x80) bits += (buffer[at++]! - 1) << 7;
+    if (bits >= 0x4000) bits += (buffer[at++]! - 1) << 14;
+    if (bits >= 0x20_0000) return this.#scanCarefully(start, end);
+    const valueLength = (bits >>> 1) ^ -(bits & 1);
+    this.valueStart = valueLength < 0 ? -1 : at;
+    if (valueLength > 0) at += valueLength;
+    this.valueEnd = valueLength < 0 ? -1 : at;
+
+    // A record with headers, or one that does not end here, is left to the careful way.
+    if (at + 1 !== recordEnd || recordEnd > end || buffer[at] !== 0) return this.#scanCarefully(start, end);
+    this.headerCount = 0;
+    this.headersStart = recordEnd;
+    return recordEnd;
+  }
+
+  /** The same for any record, checking every byte it takes. */
+  #scanCarefully(start: number, end: number): number {
+    this.#at = start;
     this.#end = end;
     this.#failed = false;
     const length = this.#varint();
     const recordEnd = this.#at + length;
     if (length < 0 || recordEnd > end) return -1;
     this.#end = recordEnd;
-    this.#at += 1; // Attributes, unused so far.
+    this.#skip(1);
     this.timestampDelta = this.#varlong();
     this.offsetDelta = this.#varint();
     const keyLength = this.#varint();

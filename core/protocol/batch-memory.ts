@@ -1,0 +1,36 @@
+/** Memory for record batches that goes round: fresh pages cost more than filling them, so a batch that is done lends its own to a later one. */
+
+import { invariant } from '../base/errors.ts';
+
+/** Less is not worth keeping. */
+const leastKeptBytes = 4096;
+
+export class BatchMemory {
+  readonly #maxBytes: number;
+  #free: Buffer[] = [];
+  #freeBytes = 0;
+
+  /** Keeps at most `maxBytes` for later. */
+  constructor(options: { maxBytes: number }) {
+    this.#maxBytes = options.maxBytes;
+  }
+
+  /** Memory of at least that size with unknown content. */
+  take(minBytes: number): Buffer {
+    const index = this.#free.findLastIndex((memory) => memory.length >= minBytes);
+    if (index < 0) return Buffer.allocUnsafeSlow(minBytes);
+    const [memory] = this.#free.splice(index, 1);
+    this.#freeBytes -= memory!.length;
+    return memory!;
+  }
+
+  /** Takes back a batch from `BatchBuilder.build` that nobody reads any more; its bytes will change. */
+  give(batch: Buffer): void {
+    // A batch that was moved to another thread left nothing behind.
+    const memory = Buffer.from(batch.buffer);
+    if (memory.length < leastKeptBytes || this.#freeBytes + memory.length > this.#maxBytes) return;
+    invariant(!this.#free.some((other) => other.buffer === memory.buffer), 'a batch was given back twice');
+    this.#free.push(memory);
+    this.#freeBytes += memory.length;
+  }
+}
