@@ -1,0 +1,20 @@
+/** The door of core/client: the fast data plane, and kafkajs for administration and groups. */
+
+export { type Cluster, type ClusterLimits, type ClusterOptions, connectCluster } from './cluster.ts';
+export { createFetcher, type Fetcher, type FetcherOptions, type FetchPosition } from './fetcher.ts';
+export {
+  earliestOffset,
+  type FoundOffset,
+  type Isolation,
+  latestOffset,
+  listOffsets,
+  type OffsetQuery,
+} from './list-offsets.ts';
+export type { FetchedPartition, StartOffset } from './partition-fetch.ts';
+export {
+  createProducer,
+  type ProduceBatch,
+  type Producer,
+  type ProducerOptions,
+  type StoredBatch,
+} from './producer.ts';
