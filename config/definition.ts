@@ -2,8 +2,8 @@
 
 import type { Fields, ValuesOf } from './fields/field.ts';
 import { commonFields, sinkFields, sourceFields } from './fields/shared.ts';
-import { parseSettings } from './parse-settings.ts';
-import { invalidConfig, type Problem, problem } from './problem.ts';
+import { type ParseOptions, parseSettings } from './parse-settings.ts';
+import { hasErrors, invalidConfig, type Problem, problem } from './problem.ts';
 import { checkSink, checkSource } from './shared-checks.ts';
 
 export type Settings = Readonly<Record<string, string>>;
@@ -46,11 +46,6 @@ export type ParseResult<C> =
   | { readonly config: C; readonly warnings: readonly Problem[] }
   | { readonly problems: readonly Problem[] };
 
-export interface ParseOptions {
-  /** Keys whose values must not appear in problems, besides those of secret fields. */
-  readonly hidden?: ReadonlySet<string>;
-}
-
 export interface ConnectorDefinition<C = unknown> {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -58,7 +53,7 @@ export interface ConnectorDefinition<C = unknown> {
   readonly title: string;
   readonly summary: string;
   readonly guarantee: string;
-  /** Shared settings first, then its own. */
+  /** Its own settings first, then the shared ones. */
   readonly fields: Fields;
   readonly unsupported: Readonly<Record<string, string>>;
   /** The typed configuration with defaults filled in, or every problem at once. */
@@ -82,15 +77,14 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
     title: spec.title,
     summary: spec.summary,
     guarantee: spec.guarantee,
-    fields: { ...shared, ...spec.fields },
+    // First for the order of the reference, last for the say over a shared setting.
+    fields: { ...spec.fields, ...shared, ...spec.fields },
     unsupported: spec.unsupported ?? {},
     parse(settings, options = {}) {
-      const result = parseSettings(definition, settings, options.hidden ?? new Set());
-      if (result.values === undefined) return { problems: result.problems };
+      const result = parseSettings(definition, settings, options);
       const config = result.values as Config;
-      const contradictions = checkAcross(spec, config);
-      if (contradictions.length > 0) return { problems: [...result.problems, ...contradictions] };
-      return { config, warnings: result.problems };
+      const problems = [...result.problems, ...checkAcross(spec, config, result.bad)];
+      return hasErrors(problems) || result.bad.size > 0 ? { problems } : { config, warnings: problems };
     },
     require(settings) {
       const result = definition.parse(settings);
@@ -101,15 +95,27 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
   return definition;
 }
 
+/**
+ * The rules across settings, also when some are bad: what a rule says before it looks at a bad one holds, and what it
+ * says after that proves nothing.
+ */
 function checkAcross<K extends ConnectorKind, F extends Fields>(
   spec: ConnectorSpec<K, F>,
   config: SharedConfig<K> & ValuesOf<F>,
+  bad: ReadonlySet<string>,
 ): Problem[] {
   const problems: Problem[] = [];
-  const report = (key: string, message: string, fix: string) => {
-    problems.push(problem('conflict', { path: key, message, fix }));
-  };
-  (spec.kind === 'source' ? checkSource : checkSink)(config, report);
-  spec.check?.(config, report);
+  for (const check of [spec.kind === 'source' ? checkSource : checkSink, spec.check]) {
+    let isTainted = false;
+    const watched = new Proxy(config, {
+      get(target, key) {
+        isTainted ||= typeof key === 'string' && bad.has(key);
+        return Reflect.get(target, key);
+      },
+    });
+    check?.(watched, (key: string, message: string, fix: string) => {
+      if (!isTainted && !bad.has(key)) problems.push(problem('conflict', { path: key, message, fix }));
+    });
+  }
   return problems;
 }

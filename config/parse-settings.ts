@@ -3,7 +3,7 @@
 import type { AnyField, Fields, Show } from './fields/field.ts';
 import { blot } from './fields/secret.ts';
 import { didYouMean } from './nearest.ts';
-import { hasErrors, type Problem, problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import { unsupportedReason } from './unsupported.ts';
 
 export interface Described {
@@ -12,41 +12,59 @@ export interface Described {
 }
 
 export interface SettingsResult {
-  /** By canonical key, defaults filled in; undefined when a problem is an error. */
-  readonly values: Readonly<Record<string, unknown>> | undefined;
+  /** By canonical key, defaults filled in; complete only when no key is bad. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Canonical keys whose value is wrong or missing, so that `values` does not say what the user means. */
+  readonly bad: ReadonlySet<string>;
   readonly problems: readonly Problem[];
 }
 
+export interface ParseOptions {
+  /** Keys whose values must not appear in problems, besides those of secret fields. */
+  readonly hidden?: ReadonlySet<string>;
+  /** Keys that are given with something unusable, which is reported already. */
+  readonly broken?: ReadonlySet<string>;
+}
+
 const longestShown = 60;
+const none: ReadonlySet<string> = new Set();
 
 export function parseSettings(
   { fields, unsupported }: Described,
   settings: Readonly<Record<string, string>>,
-  hidden: ReadonlySet<string>,
+  { hidden = none, broken = none }: ParseOptions,
 ): SettingsResult {
   const problems: Problem[] = [];
   const given = new Map<string, string>();
-  for (const key of Object.keys(settings)) {
+  for (const key of [...Object.keys(settings), ...broken]) {
     const canonical = canonicalKey(fields, key);
     if (canonical === undefined) problems.push(unknownKey(fields, unsupported, key));
     else if (given.has(canonical)) problems.push(givenTwice(key, given.get(canonical)!));
     else given.set(canonical, key);
   }
   const values: Record<string, unknown> = {};
+  const bad = new Set<string>();
   for (const [key, field] of Object.entries(fields)) {
     const asWritten = given.get(key);
     if (asWritten === undefined) {
-      if (field.required) problems.push(missingKey(key, field));
       values[key] = field.default;
+      if (!field.required) continue;
+      bad.add(key);
+      problems.push(missingKey(key, field));
       continue;
     }
-    const isHidden = field.kind === 'secret' || hidden.has(asWritten);
-    const parsed = field.parse(settings[asWritten]!, isHidden ? showHidden : showQuoted);
-    if ('value' in parsed) values[key] = parsed.value;
-    else problems.push(problem('bad-value', { path: asWritten, ...parsed }));
     if (field.deprecated !== undefined) problems.push(deprecatedKey(asWritten, field.deprecated));
+    const text = settings[asWritten];
+    const isHidden = field.kind === 'secret' || hidden.has(asWritten);
+    const parsed = text === undefined ? undefined : field.parse(text, isHidden ? showHidden : showQuoted);
+    if (parsed !== undefined && 'value' in parsed) {
+      values[key] = parsed.value;
+      continue;
+    }
+    bad.add(key);
+    if (parsed !== undefined) problems.push(problem('bad-value', { path: asWritten, ...parsed }));
   }
-  return { values: hasErrors(problems) ? undefined : values, problems };
+  return { values, bad, problems };
 }
 
 /** The name under which the definition declares what is here called `key`. */

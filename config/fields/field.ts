@@ -20,6 +20,12 @@ export type FieldKind =
 
 export type Importance = 'high' | 'medium' | 'low';
 
+/** Both ends belong to it. */
+export interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
 /** Why a value cannot be taken, and what to write instead. */
 export interface Complaint {
   readonly message: string;
@@ -51,6 +57,9 @@ export interface Field<V> {
   readonly deprecated: string | undefined;
   /** The values it can take, for a choice. */
   readonly choices: readonly string[];
+  /** Other texts that stand for one of the choices. */
+  readonly spellings: readonly string[];
+  readonly range: Range;
   readonly example: string | undefined;
   /** Written by a connector's plan into its task configs; no part of what users see. */
   readonly internal: boolean;
@@ -94,6 +103,8 @@ export type Value<T, O> = O extends { readonly required: true } | { readonly def
 interface Codec<T> {
   readonly kind: FieldKind;
   readonly choices?: readonly string[];
+  readonly spellings?: readonly string[];
+  readonly range?: Range;
   parse(text: string, show: Show): Parsed<T>;
   print?(value: T): string;
   display?(value: T): string;
@@ -112,6 +123,8 @@ export function makeField<T, const O extends FieldOptions<T>>(codec: Codec<T>, o
     aliases: options.aliases ?? [],
     deprecated: options.deprecated,
     choices: codec.choices ?? [],
+    spellings: codec.spellings ?? [],
+    range: codec.range ?? {},
     example: options.example,
     internal: options.internal === true,
     parse(text, show) {

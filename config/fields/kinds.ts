@@ -7,6 +7,7 @@ import {
   type FieldOptions,
   makeField,
   type Parsed,
+  type Range,
   type Show,
   type Value,
 } from './field.ts';
@@ -14,7 +15,6 @@ import { joinList, splitList } from './lists.ts';
 import { Secret } from './secret.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
-type Range = { readonly min?: number; readonly max?: number };
 type NumberOptions = FieldOptions<number> & Range;
 
 function string<const O extends FieldOptions<string>>(options: O): Field<Value<string, O>> {
@@ -32,28 +32,32 @@ function boolean<const O extends FieldOptions<boolean>>(options: O): Field<Value
 
 function int<const O extends NumberOptions>(options: O): Field<Value<number, O>> {
   const read = (text: string) => (/^[+-]?\d+$/.test(text.trim()) ? Number(text) : undefined);
-  const parse = ranged(options, read, String, 'a whole number', 'Write digits only, such as 1000.');
-  return makeField({ kind: 'int', parse }, options);
+  const range = rangeOf(options);
+  const parse = ranged(range, read, String, 'a whole number', 'Write digits only, such as 1000.');
+  return makeField({ kind: 'int', parse, range }, options);
 }
 
 function number<const O extends NumberOptions>(options: O): Field<Value<number, O>> {
   const read = (text: string) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : undefined);
-  const parse = ranged(options, read, String, 'a number', 'Write a number such as 0.5.');
-  return makeField({ kind: 'number', parse }, options);
+  const range = rangeOf(options);
+  const parse = ranged(range, read, String, 'a number', 'Write a number such as 0.5.');
+  return makeField({ kind: 'number', parse, range }, options);
 }
 
 /** Milliseconds. */
 function duration<const O extends NumberOptions>(options: O): Field<Value<number, O>> {
   const fix = 'Write a number with a unit: 500ms, 10s, 5m, 1h30m, 7d; a plain number counts milliseconds.';
-  const parse = ranged({ min: 0, ...options }, parseDuration, formatDuration, 'a duration', fix);
-  return makeField({ kind: 'duration', parse, display: formatDuration }, options);
+  const range = rangeOf({ min: 0, ...options });
+  const parse = ranged(range, parseDuration, formatDuration, 'a duration', fix);
+  return makeField({ kind: 'duration', parse, range, display: formatDuration }, options);
 }
 
 /** Bytes. */
 function bytes<const O extends NumberOptions>(options: O): Field<Value<number, O>> {
   const fix = 'Write a number with a unit: 64KiB, 128MiB, 1GB; a plain number counts bytes.';
-  const parse = ranged({ min: 0, ...options }, parseBytes, formatBytes, 'a size', fix);
-  return makeField({ kind: 'bytes', parse, display: formatBytes }, options);
+  const range = rangeOf({ min: 0, ...options });
+  const parse = ranged(range, parseBytes, formatBytes, 'a size', fix);
+  return makeField({ kind: 'bytes', parse, range, display: formatBytes }, options);
 }
 
 /** One of `choices`; `also` maps other spellings, such as Java class names, to them. Upper and lower case are the same. */
@@ -70,7 +74,7 @@ function choice<
     const suggestion = match === undefined ? '' : `Did you mean ${match}? `;
     return { message: `${show(text)} is not one of the choices`, fix: `${suggestion}Choose ${orList(choices)}.` };
   };
-  return makeField<C, O>({ kind: 'choice', choices, parse }, options);
+  return makeField<C, O>({ kind: 'choice', choices, spellings: Object.keys(options.also ?? {}), parse }, options);
 }
 
 function list<const O extends FieldOptions<readonly string[]>>(options: O): Field<Value<readonly string[], O>> {
@@ -182,6 +186,10 @@ function items(text: string, braces: boolean): Parsed<readonly string[]> {
   return value.length === 0
     ? { message: 'the list is empty', fix: 'Give at least one item, or remove the setting.' }
     : { value };
+}
+
+function rangeOf({ min, max }: Range): Range {
+  return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
 }
 
 function ranged(

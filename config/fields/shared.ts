@@ -162,7 +162,7 @@ function converter(doc: string): Field<ConverterName> {
     };
   };
   return makeField(
-    { kind: 'converter', choices: ['bytes', 'string'], parse },
+    { kind: 'converter', choices: ['bytes', 'string'], spellings: Object.keys(converters), parse },
     { doc, default: 'bytes', group: group.data },
   );
 }

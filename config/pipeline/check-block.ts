@@ -1,6 +1,6 @@
 /** Checks the settings of one block (a connector, a topic) and gives every problem its place in the file. */
 
-import { canonicalKey, type Described, parseSettings } from '../parse-settings.ts';
+import { canonicalKey, type Described, type ParseOptions, parseSettings } from '../parse-settings.ts';
 import { hasErrors, type Problem, problem } from '../problem.ts';
 import type { FileProblems } from './file-problems.ts';
 import type { Setting } from './settings.ts';
@@ -20,7 +20,7 @@ export interface Block {
   readonly at: Place;
   readonly problems: FileProblems;
   /** Replaces the fields' own check, where there are rules across settings too. */
-  parse?(settings: Readonly<Record<string, string>>, hidden: ReadonlySet<string>): readonly Problem[];
+  parse?(settings: Readonly<Record<string, string>>, options: ParseOptions): readonly Problem[];
 }
 
 /**
@@ -28,17 +28,20 @@ export interface Block {
  * defaults; undefined when something is wrong with it.
  */
 export function checkBlock(block: Block): Record<string, string> | undefined {
-  const byKey = new Map(block.settings.map((setting) => [setting.key, setting]));
-  const usable = block.settings.filter((setting) => isUsable(block, setting));
+  const { described, settings } = block;
+  const usable = settings.filter((setting) => isUsable(block, setting));
   const texts: Record<string, string> = { ...block.implied };
   for (const setting of usable) texts[setting.key] = setting.text!;
   const hidden = new Set(usable.filter((setting) => setting.isHidden).map((setting) => setting.key));
-  const unusable = new Set(block.settings.filter((each) => !usable.includes(each)).map((each) => each.key));
+  const broken = new Set(settings.filter((each) => !usable.includes(each)).map((each) => each.key));
 
-  const parse = block.parse ?? ((settings, keys) => parseSettings(block.described, settings, keys).problems);
-  const found = parse(texts, hidden).filter((each) => !isAbout(block.described, each, unusable));
+  const parse = block.parse ?? ((...input) => parseSettings(described, ...input).problems);
+  const found = parse(texts, { hidden, broken });
+  const byKey = new Map(
+    settings.map((setting) => [canonicalKey(described.fields, setting.key) ?? setting.key, setting]),
+  );
   for (const each of found) report(block, each, byKey);
-  return hasErrors(found) || unusable.size > 0 ? undefined : plainConfig(block.described, texts);
+  return hasErrors(found) || broken.size > 0 ? undefined : plainConfig(described, texts);
 }
 
 function isUsable({ described, problems }: Block, setting: Setting): boolean {
@@ -51,14 +54,8 @@ function isUsable({ described, problems }: Block, setting: Setting): boolean {
   return false;
 }
 
-/** True for what follows from a setting that is reported already: it looks missing, or a rule misses it. */
-function isAbout({ fields }: Described, found: Problem, unusable: ReadonlySet<string>): boolean {
-  if (found.code === 'config/conflict') return unusable.size > 0;
-  return [...unusable].some((key) => (canonicalKey(fields, key) ?? key) === found.path);
-}
-
-function report({ path, at, problems }: Block, found: Problem, byKey: ReadonlyMap<string, Setting>): void {
-  const setting = byKey.get(found.path);
+function report({ described, path, at, problems }: Block, found: Problem, byKey: ReadonlyMap<string, Setting>): void {
+  const setting = byKey.get(canonicalKey(described.fields, found.path) ?? found.path);
   if (setting === undefined) {
     problems.add({ ...found, path: `${path}.${found.path}` }, at);
     return;

@@ -50,8 +50,8 @@ export function compileConnector(
     path: block.path,
     at: block.at,
     problems,
-    parse(texts, hidden) {
-      const result = definition.parse(texts, { hidden });
+    parse(texts, options) {
+      const result = definition.parse(texts, options);
       return 'config' in result ? result.warnings : result.problems;
     },
   });

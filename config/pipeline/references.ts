@@ -24,31 +24,38 @@ type FileText = { readonly text: string } | { readonly why: string };
 /** The tree with every reference replaced; what cannot be goes to `problems` and leaves an empty text. */
 export async function expandReferences(root: Node, sources: ReferenceSources, problems: FileProblems): Promise<Node> {
   const files = await readReferenced(root, sources.files);
-  return mapValues(root, (value) => {
+  return mapValues(root, (value, path) => {
     if (!value.text.includes('$')) return value;
-    return expandValue(value, (body) => lookUp(body, sources.env, files), problems);
+    const expanded = expandValue(value, (body) => lookUp(body, sources.env, files));
+    for (const secret of expanded.secrets) problems.hideValue(secret);
+    for (const found of expanded.problems) problems.add({ ...found, path }, value.at);
+    return expanded.value;
   });
 }
 
 type Found = { readonly text: string; readonly isSecret: boolean } | Problem;
 
-function expandValue(value: ValueNode, look: (body: string) => Found, problems: FileProblems): ValueNode {
-  let { isHidden, isBroken } = value;
+interface Expanded {
+  readonly value: ValueNode;
+  readonly secrets: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+function expandValue(value: ValueNode, look: (body: string) => Found): Expanded {
+  const secrets: string[] = [];
+  const problems: Problem[] = [];
   const text = value.text.replaceAll(dollar, (_whole, body: string | undefined, close: string) => {
     if (body === undefined) return '$';
     const found = close === '' ? badReference() : look(body);
     if ('code' in found) {
-      problems.add(found, value.at);
-      isBroken = true;
+      problems.push(found);
       return '';
     }
-    if (found.isSecret) {
-      isHidden = true;
-      problems.hideValue(found.text);
-    }
+    if (found.isSecret) secrets.push(found.text);
     return found.text;
   });
-  return { ...value, text, isHidden, isBroken };
+  const isHidden = value.isHidden || secrets.length > 0;
+  return { value: { ...value, text, isHidden, isBroken: value.isBroken || problems.length > 0 }, secrets, problems };
 }
 
 function lookUp(body: string, env: ReferenceSources['env'], files: ReadonlyMap<string, FileText>): Found {

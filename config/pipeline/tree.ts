@@ -45,11 +45,17 @@ export function entryOf(map: MapNode, key: string): Entry | undefined {
   return map.entries.find((entry) => entry.key === key);
 }
 
-/** The same tree with every value replaced by what `change` makes of it. */
-export function mapValues(node: Node, change: (value: ValueNode) => ValueNode): Node {
-  if (node.kind === 'value') return change(node);
-  if (node.kind === 'list') return { ...node, items: node.items.map((item) => mapValues(item, change)) };
-  return { ...node, entries: node.entries.map((entry) => ({ ...entry, value: mapValues(entry.value, change) })) };
+/** The same tree with every value replaced by what `change` makes of it and of its path (`sinks[0].format`). */
+export function mapValues(node: Node, change: (value: ValueNode, path: string) => ValueNode, path = ''): Node {
+  if (node.kind === 'value') return change(node, path);
+  if (node.kind === 'list') {
+    return { ...node, items: node.items.map((item, index) => mapValues(item, change, `${path}[${index}]`)) };
+  }
+  const entries = node.entries.map((entry) => {
+    const below = path === '' ? entry.key : `${path}.${entry.key}`;
+    return { ...entry, value: mapValues(entry.value, change, below) };
+  });
+  return { ...node, entries };
 }
 
 /** Every value of the tree in the order of the file. */
