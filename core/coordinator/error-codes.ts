@@ -1,0 +1,11 @@
+/** The error codes of core/coordinator. */
+
+import { defineErrors } from '../base/errors.ts';
+
+export const coordinatorErrors = defineErrors('coordinator', {
+  'offsets-damaged': {
+    meaning: 'A record of the offsets topic cannot be decoded, so the state of the consumer groups in it is not known.',
+    fix: 'Restore the partition named here from a backup of the data directory; going on would lose committed offsets.',
+    retriable: false,
+  },
+});
