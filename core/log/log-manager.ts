@@ -1,0 +1,246 @@
+/** All logs of a data directory: opens and recovers them, creates and deletes them, keeps the checkpoints, closes them cleanly. */
+
+import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Disk } from '../base/disk.ts';
+import type { MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { readPartitionOffsets } from './checkpoints.ts';
+import { FileCommitter } from './committer.ts';
+import { type DataDir, markClean, openDataDir } from './data-dir.ts';
+import { logErrors } from './error-codes.ts';
+import { logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
+import { IndexCache } from './index-cache.ts';
+import type { LogConfig } from './log-config.ts';
+import type { LogParts, LogServices } from './log-parts.ts';
+import { nameOf } from './log-state.ts';
+import { OpenFiles } from './open-files.ts';
+import { type NewPartition, PartitionFolders } from './partition-folders.ts';
+import type { Durability, PartitionLog } from './partition-log.ts';
+import { writeSnapshot } from './producer-snapshot.ts';
+import { rebuildIndexes } from './recovery.ts';
+import { TailCache } from './tail-cache.ts';
+
+export interface LogsOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly dataDir: string;
+  readonly durability: Durability;
+  /** How long an append that was answered without a sync (acks=1 in `default` mode) may stay unsynced and unseen; 25 ms unless told. */
+  readonly backgroundSyncMs?: number;
+  /** How often recovery points are saved: bounds what a start after a crash must read; 5 s unless told. */
+  readonly checkpointIntervalMs?: number;
+  /** Memory for recently appended batches of all partitions; 32 MiB unless told. */
+  readonly tailCacheBytes?: number;
+  /** Memory for the indexes of ended segments; 32 MiB unless told. */
+  readonly indexCacheBytes?: number;
+  /** Files that reads keep open; 512 unless told. */
+  readonly maxOpenFiles?: number;
+  /** Producers one partition remembers; 10,000 unless told. */
+  readonly maxProducersPerPartition?: number;
+}
+
+/** Takes the data directory and recovers every partition in it. Rejects with `disk/locked` or `log/newer`. */
+export async function openLogs(options: LogsOptions): Promise<Logs> {
+  const { disk, dataDir } = options;
+  const opened = await openDataDir(disk, dataDir);
+  try {
+    const logs = new Logs(options, opened);
+    await logs.recover();
+    return logs;
+  } catch (error) {
+    await opened.unlock();
+    throw error;
+  }
+}
+
+export class Logs {
+  readonly clusterId: string;
+  readonly #options: LogsOptions;
+  readonly #opened: DataDir;
+  readonly #services: LogServices;
+  readonly #checkpoints: CheckpointKeeper;
+  readonly #failed = new AbortController();
+  readonly #stopped = new AbortController();
+  readonly #partitions = new Map<string, LogParts>();
+  readonly #removals = new Set<Promise<void>>();
+  #folders: PartitionFolders | undefined;
+  #checkpointing: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LogsOptions, opened: DataDir) {
+    const { disk, clock, dataDir } = options;
+    this.#options = options;
+    this.#opened = opened;
+    this.clusterId = opened.clusterId;
+    this.#checkpoints = new CheckpointKeeper({
+      disk,
+      dataDir,
+      recoveryPoints: () => this.#offsets((parts) => parts.state.durableOffset),
+      logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
+    });
+    this.#services = {
+      disk,
+      clock,
+      durability: options.durability,
+      committer: new FileCommitter({
+        clock,
+        backgroundSyncMs: options.backgroundSyncMs ?? 25,
+        maxConcurrentSyncs: 3,
+      }),
+      tailCache: new TailCache({ maxBytes: options.tailCacheBytes ?? 32 * 1024 * 1024 }),
+      files: new OpenFiles({ disk, maxFiles: options.maxOpenFiles ?? 512 }),
+      indexes: new IndexCache({
+        disk,
+        maxBytes: options.indexCacheBytes ?? 32 * 1024 * 1024,
+        rebuild: (segment) => rebuildIndexes(disk, segment, 4096),
+      }),
+      saveLogStarts: () => this.#checkpoints.saveLogStarts(),
+      onFailure: (error) => this.#fail(error),
+    };
+  }
+
+  /** Aborts, with the error, when a write or sync failed for good: nothing is taken any more, and the broker should end. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** Undefined when there is no such partition. One that is damaged is there and answers everything with `log/damaged`. */
+  partition(topic: string, partition: number): PartitionLog | undefined {
+    return this.#partitions.get(partitionFolderName(topic, partition))?.log;
+  }
+
+  /** Opens all partitions; `openLogs` calls it, once. */
+  async recover(): Promise<void> {
+    const { disk, dataDir, logger } = this.#options;
+    this.#folders = new PartitionFolders({
+      services: this.#services,
+      logger,
+      dataDir,
+      opened: this.#opened,
+      recoveryPoints: await readPartitionOffsets(disk, path.join(dataDir, recoveryPointsName)),
+      logStarts: await readPartitionOffsets(disk, path.join(dataDir, logStartsName)),
+      maxProducers: this.#options.maxProducersPerPartition ?? 10_000,
+    });
+    for (const parts of await this.#folders.openAll()) this.#partitions.set(nameOf(parts.state), parts);
+    // Also drops the entries of partitions that are gone: one that is made anew must not inherit them.
+    await this.#saveCheckpoints();
+    this.#checkpointing = this.#keepCheckpointing();
+  }
+
+  /** Makes a partition, durably. One that is there for the same topic id is kept and gets the configuration; one of another id is deleted first. */
+  async createPartition(wanted: NewPartition): Promise<PartitionLog> {
+    const name = partitionFolderName(wanted.topic, wanted.partition);
+    const before = this.#partitions.get(name);
+    if (before !== undefined) {
+      const topicId = await this.#folders!.topicIdOf(before.state);
+      if (topicId === wanted.topicId || topicId === undefined) {
+        before.state.config = wanted.config;
+        return before.log;
+      }
+      await this.#delete([before]);
+    }
+    const parts = await this.#folders!.create(wanted);
+    this.#partitions.set(name, parts);
+    return parts.log;
+  }
+
+  /** Once it resolves, the topic's records are gone for good; the room they took is freed soon after. */
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#delete([...this.#partitions.values()].filter((parts) => parts.state.topic === topic));
+  }
+
+  /** The configuration holds for everything that happens from now on. */
+  updateConfig(topic: string, config: LogConfig): void {
+    for (const { state } of this.#partitions.values()) if (state.topic === topic) state.config = config;
+  }
+
+  /** Waits for what is under way, syncs everything and marks the directory as cleanly closed, unless it failed. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#checkpointing;
+    const all = [...this.#partitions.values()];
+    for (const parts of all) await this.#closeOne(parts);
+    await this.#services.files.close();
+    await Promise.all(this.#removals);
+    if (!this.#failed.signal.aborted) {
+      await this.#saveCheckpoints();
+      await markClean(this.#options.disk, this.#options.dataDir);
+    }
+    await this.#opened.unlock();
+  }
+
+  /** Leaves the files so that the next start need not read the log. A log that failed is left as it is. */
+  async #closeOne({ writer, state }: LogParts): Promise<void> {
+    await writer.flush();
+    if (writer.failure === undefined) {
+      await state.segments.active.writeIndexes(this.#options.disk);
+      await writeSnapshot(this.#options.disk, state.folder, {
+        producers: state.producers,
+        endOffset: state.logEndOffset,
+      });
+    }
+    await writer.close();
+  }
+
+  async #delete(doomed: readonly LogParts[]): Promise<void> {
+    for (const { state, writer } of doomed) {
+      this.#partitions.delete(nameOf(state));
+      writer.fail(logErrors.error('closed', { message: 'the partition was deleted', where: nameOf(state) }));
+      await writer.close();
+      this.#services.tailCache.drop(state);
+      for (const segment of state.segments.all()) {
+        this.#services.indexes.forget(segment);
+        await this.#services.files.forget(segment);
+      }
+      const aside = await this.#folders!.putAside(state);
+      // What cannot be removed now is at the next start.
+      const removal = this.#options.disk.remove(aside).catch(() => {});
+      this.#removals.add(removal);
+      void removal.then(() => this.#removals.delete(removal));
+    }
+    if (doomed.length > 0) await this.#saveCheckpoints();
+  }
+
+  #fail(error: MillraceError): void {
+    if (this.#failed.signal.aborted) return;
+    this.#failed.abort(error);
+    this.#options.logger.error(
+      { error: error.message, where: error.where },
+      'the log failed and takes nothing any more',
+    );
+    for (const { writer } of this.#partitions.values()) writer.fail(error);
+  }
+
+  async #keepCheckpointing(): Promise<void> {
+    const { clock, logger, checkpointIntervalMs = 5000 } = this.#options;
+    while (!this.#stopped.signal.aborted && !this.#failed.signal.aborted) {
+      try {
+        await clock.sleep(checkpointIntervalMs, this.#stopped.signal);
+        await this.#checkpoints.saveRecoveryPoints();
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return;
+        logger.warn(
+          { error: String(error) },
+          'recovery points could not be saved; the next start reads more of the log',
+        );
+      }
+    }
+  }
+
+  async #saveCheckpoints(): Promise<void> {
+    await this.#checkpoints.saveLogStarts();
+    await this.#checkpoints.saveRecoveryPoints();
+  }
+
+  #offsets(of: (parts: LogParts) => number): Map<string, number> {
+    return new Map([...this.#partitions].map(([name, parts]) => [name, of(parts)]));
+  }
+}

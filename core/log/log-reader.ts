@@ -1,0 +1,222 @@
+/** Reads whole batches of one log below a limit: from the tail cache, else with as few positional reads as there can be. */
+
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseOffset,
+  batchLastOffset,
+  batchMagic,
+  batchSizeBytes,
+} from '../protocol/batch-header.ts';
+import { logErrors } from './error-codes.ts';
+import type { Gate } from './gate.ts';
+import type { IndexCache } from './index-cache.ts';
+import type { LogState } from './log-state.ts';
+import type { OpenFiles } from './open-files.ts';
+import type { Segment } from './segment.ts';
+import type { TailCache } from './tail-cache.ts';
+import { firstAtLeast, type TimestampOffset, type TimestampQuestion } from './timestamp-search.ts';
+
+export interface ReadOptions {
+  /** The most bytes to return; batches are never cut. */
+  readonly maxBytes: number;
+  /** Return the first batch even when it alone is larger than `maxBytes`. */
+  readonly minOneBatch: boolean;
+}
+
+export interface LogReaderOptions {
+  readonly state: LogState;
+  readonly gate: Gate;
+  readonly files: OpenFiles;
+  readonly indexes: IndexCache;
+  readonly tailCache: TailCache;
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** Headers are looked for in windows of this size: the distance between two index entries and a little more. */
+const searchBytes = 8 * 1024;
+
+/** Read at once when a record is looked for by its timestamp. */
+const timeSearchBytes = 256 * 1024;
+
+/** Where sequential readers go on; each entry saves the search through the index and the batches behind its entry. */
+const maxHints = 16;
+
+interface Place {
+  readonly segment: Segment;
+  readonly position: number;
+}
+
+export class LogReader {
+  readonly #options: LogReaderOptions;
+  readonly #state: LogState;
+  readonly #hints = new Map<number, Place>();
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+    this.#state = options.state;
+  }
+
+  /**
+   * Whole batches from the one that holds `fromOffset`, or the first one behind it, up to the high watermark; the first
+   * may begin before `fromOffset`. Empty at the end. Rejects with `log/offset-out-of-range`.
+   */
+  async read(fromOffset: number, options: ReadOptions): Promise<Buffer> {
+    this.#checkRange(fromOffset);
+    const limitOffset = this.#state.highWatermark;
+    if (fromOffset >= limitOffset) return noBytes;
+    const cached = this.#options.tailCache.read(this.#state, { fromOffset, limitOffset, ...options });
+    if (cached !== undefined) return cached.length === 1 ? cached[0]! : Buffer.concat(cached);
+    return this.#options.gate.shared(() => {
+      this.#checkRange(fromOffset);
+      return this.#readFiles(fromOffset, options);
+    });
+  }
+
+  /** The first visible record at or behind the log start whose timestamp is at least `timestampMs`. */
+  offsetForTimestamp(timestampMs: number): Promise<TimestampOffset | undefined> {
+    return this.#options.gate.shared(async () => {
+      for (const segment of this.#state.segments.all()) {
+        const found = await this.#searchTime(segment, { timestampMs, fromOffset: this.#state.logStartOffset });
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+  }
+
+  /** The largest timestamp of a visible record and the first offset that has it. */
+  async offsetOfMaxTimestamp(): Promise<TimestampOffset | undefined> {
+    let maxTimestampMs = -1;
+    for (const segment of this.#state.segments.all()) {
+      await this.#options.indexes.of(segment);
+      maxTimestampMs = Math.max(maxTimestampMs, segment.maxTimestampMs);
+    }
+    // The newest batch of the active segment may not be visible yet; then an older one has the answer.
+    return maxTimestampMs < 0 ? undefined : this.offsetForTimestamp(maxTimestampMs);
+  }
+
+  /** Where the first visible batch that ends at or behind `offset` stands, or undefined. Call it inside the gate. */
+  async locate(offset: number): Promise<Place | undefined> {
+    const hint = this.#hints.get(offset);
+    if (hint !== undefined && !hint.segment.isRetired) return hint;
+    let segment: Segment | undefined = this.#state.segments.floor(offset);
+    while (segment !== undefined) {
+      const position = await this.#search(segment, offset);
+      if (position !== undefined) return { segment, position };
+      // The offsets between the segment's last batch and the next segment were compacted away.
+      segment = this.#state.segments.after(segment);
+    }
+    return undefined;
+  }
+
+  /** Whole batches that start at `place`, as many as fit `options` and end before the visible end. Call it inside the gate. */
+  async readAt({ segment, position }: Place, options: ReadOptions): Promise<Buffer> {
+    const available = this.#visibleBytes(segment) - position;
+    const wanted = Math.min(available, Math.max(options.maxBytes, BATCH_HEADER_BYTES));
+    if (wanted <= 0) return noBytes;
+    const bytes = Buffer.allocUnsafeSlow(wanted);
+    await this.#fill(segment, bytes, position);
+    const firstBytes = this.#sizeAt(bytes, 0, { segment, position });
+    if (firstBytes <= options.maxBytes && firstBytes <= wanted)
+      return bytes.subarray(0, this.#wholeBatches(bytes, { segment, position }));
+    if (!options.minOneBatch) return noBytes;
+    const first = Buffer.allocUnsafeSlow(firstBytes);
+    bytes.copy(first);
+    if (firstBytes > wanted) await this.#fill(segment, first.subarray(wanted), position + wanted);
+    return first;
+  }
+
+  async #readFiles(fromOffset: number, options: ReadOptions): Promise<Buffer> {
+    const place = await this.locate(fromOffset);
+    if (place === undefined) return noBytes;
+    const bytes = await this.readAt(place, options);
+    if (bytes.length > 0) this.#remember(bytes, place);
+    return bytes;
+  }
+
+  async #searchTime(segment: Segment, question: TimestampQuestion): Promise<TimestampOffset | undefined> {
+    const { times, offsets } = await this.#options.indexes.of(segment);
+    if (segment.maxTimestampMs < question.timestampMs) return undefined;
+    const entry = times.lookup(question.timestampMs);
+    let position = entry === undefined ? 0 : offsets.lookup(entry.offset);
+    while (position < this.#visibleBytes(segment)) {
+      const bytes = await this.readAt({ segment, position }, { maxBytes: timeSearchBytes, minOneBatch: true });
+      const found = firstAtLeast(bytes, question);
+      if (found !== undefined) return found;
+      position += bytes.length;
+    }
+    return undefined;
+  }
+
+  /** The position of the first visible batch of the segment that ends at or behind `offset`. */
+  async #search(segment: Segment, offset: number): Promise<number | undefined> {
+    const limit = this.#visibleBytes(segment);
+    const { offsets } = await this.#options.indexes.of(segment);
+    let position = offsets.lookup(offset);
+    const window = Buffer.allocUnsafe(Math.min(searchBytes, Math.max(limit - position, 0)));
+    while (position < limit) {
+      const filled = await this.#options.files.read(segment, window, position);
+      let at = 0;
+      while (at + BATCH_HEADER_BYTES <= filled && position + at < limit) {
+        const sizeBytes = this.#sizeAt(window, at, { segment, position: position + at });
+        if (batchLastOffset(window, at) >= offset) return position + at;
+        at += sizeBytes;
+      }
+      if (at === 0) throw this.#damaged({ segment, position }, 'the file ends inside a batch');
+      position += at;
+    }
+    return undefined;
+  }
+
+  #visibleBytes(segment: Segment): number {
+    const { segment: last, position } = this.#state.visibleEnd;
+    if (segment === last) return position;
+    return segment.baseOffset < last.baseOffset ? segment.sizeBytes : 0;
+  }
+
+  #wholeBatches(bytes: Buffer, place: Place): number {
+    let at = 0;
+    while (at + BATCH_HEADER_BYTES <= bytes.length) {
+      const sizeBytes = this.#sizeAt(bytes, at, place);
+      if (at + sizeBytes > bytes.length) break;
+      at += sizeBytes;
+    }
+    return at;
+  }
+
+  #sizeAt(bytes: Buffer, at: number, { segment, position }: Place): number {
+    const sizeBytes = batchSizeBytes(bytes, at);
+    const isSane =
+      sizeBytes >= BATCH_HEADER_BYTES &&
+      batchMagic(bytes, at) === 2 &&
+      batchBaseOffset(bytes, at) >= segment.baseOffset;
+    if (!isSane) throw this.#damaged({ segment, position: position + at }, 'no batch starts where one must');
+    return sizeBytes;
+  }
+
+  async #fill(segment: Segment, into: Buffer, position: number): Promise<void> {
+    const filled = await this.#options.files.read(segment, into, position);
+    if (filled < into.length) throw this.#damaged({ segment, position: position + filled }, 'the file ends too early');
+  }
+
+  #remember(bytes: Buffer, { segment, position }: Place): void {
+    let last = 0;
+    for (let at = 0; at < bytes.length; at += batchSizeBytes(bytes, at)) last = at;
+    if (this.#hints.size >= maxHints) this.#hints.delete(this.#hints.keys().next().value!);
+    const next = { segment, position: position + bytes.length };
+    if (next.position < segment.sizeBytes) this.#hints.set(batchLastOffset(bytes, last) + 1, next);
+  }
+
+  #checkRange(offset: number): void {
+    const { logStartOffset, logEndOffset } = this.#state;
+    if (offset >= logStartOffset && offset <= logEndOffset) return;
+    throw logErrors.error('offset-out-of-range', {
+      message: `offset ${offset} is outside ${logStartOffset} to ${logEndOffset}`,
+      where: `${this.#state.topic}-${this.#state.partition}`,
+    });
+  }
+
+  #damaged({ segment, position }: Place, message: string): Error {
+    return logErrors.error('damaged', { message, where: `${segment.logPath}, position ${position}` });
+  }
+}

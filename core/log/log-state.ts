@@ -1,0 +1,37 @@
+/** What the parts of one partition's log share: its segments, its producers and the offsets that bound what may be done. */
+
+import type { LogConfig } from './log-config.ts';
+import type { ProducerTable } from './producer-table.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentList } from './segment-list.ts';
+
+/** Up to here, and not further, consumers may read: a batch boundary. */
+export interface VisibleEnd {
+  readonly segment: Segment;
+  readonly position: number;
+}
+
+export interface LogState {
+  readonly topic: string;
+  readonly partition: number;
+  readonly folder: string;
+  config: LogConfig;
+  readonly segments: SegmentList;
+  readonly producers: ProducerTable;
+  /** Every new batch carries it; it grows whenever a start may have cut acknowledged data that was not synced. */
+  readonly leaderEpoch: number;
+  /** The first offset that may be read. */
+  logStartOffset: number;
+  /** The offset the next batch gets. */
+  logEndOffset: number;
+  /** Everything before it is as durable as the mode promises. */
+  highWatermark: number;
+  visibleEnd: VisibleEnd;
+  /** Everything before it survives a power loss, in every mode: where recovery may begin. */
+  durableOffset: number;
+}
+
+/** `topic-partition`, for messages. */
+export function nameOf(state: LogState): string {
+  return `${state.topic}-${state.partition}`;
+}

@@ -1,0 +1,163 @@
+/** What a partition remembers of its idempotent producers: pure; decides whether a batch is next, a repetition or out of order. */
+
+import { kafkaErrors } from '../protocol/kafka-errors.ts';
+
+/** Kafka's bound: a producer has at most five requests under way, so at most five batches can come again. */
+export const rememberedBatches = 5;
+
+const maxSequence = 0x7fff_ffff;
+
+/** What a batch header says about who wrote it. */
+export interface ProducerStamp {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly lastOffsetDelta: number;
+}
+
+export interface ProducerBatch {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly lastOffset: number;
+  readonly offsetDelta: number;
+  readonly timestampMs: number;
+}
+
+/** Immutable: the table keeps the newest one, and an append that failed puts the one before back. */
+export interface ProducerEntry {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** Oldest first, at most five. */
+  readonly batches: readonly ProducerBatch[];
+  /** Wall time of the last append, not a record's timestamp: those may lie years back. */
+  readonly lastSeenMs: number;
+  readonly coordinatorEpoch: number;
+  /** -1 while no transaction is open. */
+  readonly currentTxnFirstOffset: number;
+}
+
+export type SequenceVerdict =
+  | { readonly kind: 'next' }
+  | { readonly kind: 'duplicate'; readonly batch: ProducerBatch }
+  | { readonly kind: 'refused'; readonly errorCode: number; readonly message: string };
+
+const next: SequenceVerdict = { kind: 'next' };
+
+export class ProducerTable {
+  readonly #entries = new Map<number, ProducerEntry>();
+  readonly #maxProducers: number;
+
+  constructor(options: { maxProducers: number }) {
+    this.#maxProducers = options.maxProducers;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(producerId: number): ProducerEntry | undefined {
+    return this.#entries.get(producerId);
+  }
+
+  /** All entries, least recently used first. */
+  entries(): IterableIterator<ProducerEntry> {
+    return this.#entries.values();
+  }
+
+  /** Whether a batch with this stamp may be appended now. An unknown producer may start anywhere: its state may have expired. */
+  check(stamp: ProducerStamp): SequenceVerdict {
+    const entry = this.#entries.get(stamp.producerId);
+    if (entry === undefined) return next;
+    if (stamp.producerEpoch < entry.producerEpoch) {
+      const message = `epoch ${stamp.producerEpoch} of producer ${stamp.producerId} is older than its epoch ${entry.producerEpoch} here`;
+      return { kind: 'refused', errorCode: kafkaErrors.INVALID_PRODUCER_EPOCH, message };
+    }
+    const expected = stamp.producerEpoch === entry.producerEpoch ? expectedSequence(entry) : 0;
+    if (expected === undefined || stamp.baseSequence === expected) return next;
+    const duplicate = stamp.producerEpoch === entry.producerEpoch ? findDuplicate(entry, stamp) : undefined;
+    if (duplicate !== undefined) return { kind: 'duplicate', batch: duplicate };
+    const message = `sequence ${stamp.baseSequence} of producer ${stamp.producerId} where ${expected} is next`;
+    return { kind: 'refused', errorCode: kafkaErrors.OUT_OF_ORDER_SEQUENCE_NUMBER, message };
+  }
+
+  /** Remembers an appended batch; returns the entry it replaced, for `restore`. */
+  record(
+    stamp: ProducerStamp,
+    appended: { baseOffset: number; timestampMs: number; isTransactional: boolean; nowMs: number },
+  ): ProducerEntry | undefined {
+    const before = this.#entries.get(stamp.producerId);
+    const batch: ProducerBatch = {
+      firstSequence: stamp.baseSequence,
+      lastSequence: sequenceAfter(stamp.baseSequence, stamp.lastOffsetDelta),
+      lastOffset: appended.baseOffset + stamp.lastOffsetDelta,
+      offsetDelta: stamp.lastOffsetDelta,
+      timestampMs: appended.timestampMs,
+    };
+    const isSameEpoch = before?.producerEpoch === stamp.producerEpoch;
+    const openTxn = before?.currentTxnFirstOffset ?? -1;
+    this.put({
+      producerId: stamp.producerId,
+      producerEpoch: stamp.producerEpoch,
+      batches: isSameEpoch ? [...before.batches.slice(1 - rememberedBatches), batch] : [batch],
+      lastSeenMs: appended.nowMs,
+      coordinatorEpoch: before?.coordinatorEpoch ?? -1,
+      currentTxnFirstOffset: openTxn === -1 && appended.isTransactional ? appended.baseOffset : openTxn,
+    });
+    return before;
+  }
+
+  /** Puts an entry as it is, newest in order; the least recently used goes when there are too many. */
+  put(entry: ProducerEntry): void {
+    this.#entries.delete(entry.producerId);
+    this.#entries.set(entry.producerId, entry);
+    if (this.#entries.size > this.#maxProducers) this.#evict();
+  }
+
+  /** Takes an append back: `before` is what `record` returned for it. Undo the last append first. */
+  restore(producerId: number, before: ProducerEntry | undefined): void {
+    if (before === undefined) this.#entries.delete(producerId);
+    else this.#entries.set(producerId, before);
+  }
+
+  /** Forgets producers that appended nothing since `beforeMs` and have no open transaction; returns how many. */
+  expire(beforeMs: number): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.lastSeenMs >= beforeMs || entry.currentTxnFirstOffset !== -1) continue;
+      this.#entries.delete(entry.producerId);
+      count += 1;
+    }
+    return count;
+  }
+
+  #evict(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.currentTxnFirstOffset !== -1) continue;
+      this.#entries.delete(entry.producerId);
+      return;
+    }
+  }
+}
+
+/** Undefined when the entry remembers no batch: then any sequence may come. */
+function expectedSequence(entry: ProducerEntry): number | undefined {
+  const last = entry.batches.at(-1);
+  return last === undefined ? undefined : sequenceAfter(last.lastSequence, 1);
+}
+
+function findDuplicate(entry: ProducerEntry, stamp: ProducerStamp): ProducerBatch | undefined {
+  const lastSequence = sequenceAfter(stamp.baseSequence, stamp.lastOffsetDelta);
+  return entry.batches.find(
+    (batch) => batch.firstSequence === stamp.baseSequence && batch.lastSequence === lastSequence,
+  );
+}
+
+/** Sequences wrap from 2^31 - 1 to 0. */
+export function sequenceAfter(sequence: number, delta: number): number {
+  return sequence > maxSequence - delta ? delta - (maxSequence - sequence) - 1 : sequence + delta;
+}
+
+/** The sequence `delta` before; the inverse of `sequenceAfter`. */
+export function sequenceBefore(sequence: number, delta: number): number {
+  return sequence < delta ? maxSequence - (delta - sequence) + 1 : sequence - delta;
+}

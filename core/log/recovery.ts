@@ -1,0 +1,221 @@
+/** Opens the segments of one partition: verifies what no checkpoint vouches for, cuts a torn end, refuses damage. */
+
+import type { Disk, DiskFile } from '../base/disk.ts';
+import type { Logger } from '../base/logger.ts';
+import { BATCH_HEADER_BYTES, batchBaseOffset, batchLastOffset, batchMaxTimestampMs } from '../protocol/batch-header.ts';
+import { logErrors } from './error-codes.ts';
+import { readIndexes } from './index-cache.ts';
+import type { LogConfig } from './log-config.ts';
+import { loadNewestSnapshot, replayBatch } from './producer-recovery.ts';
+import { ProducerTable } from './producer-table.ts';
+import { Segment } from './segment.ts';
+import { settleSegmentFiles } from './segment-files.ts';
+import { type ScanEnd, scanSegment } from './segment-scan.ts';
+import { judgeTail } from './tail-judge.ts';
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly folder: string;
+  readonly config: LogConfig;
+  /** The last stop was clean: every file is as it was closed. */
+  readonly isClean: boolean;
+  /** Everything before this offset was durable; 0 when nothing is known. */
+  readonly recoveryPoint: number;
+  /** From its checkpoint; 0 when nothing is known. */
+  readonly logStartOffset: number;
+  readonly maxProducers: number;
+  readonly nowMs: number;
+}
+
+export interface RecoveredLog {
+  readonly segments: Segment[];
+  /** The active segment's file, open for writing. */
+  readonly file: DiskFile;
+  readonly producers: ProducerTable;
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+}
+
+/** Rejects with `log/damaged`, having changed nothing but leftovers of interrupted work. */
+export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
+  const { disk, folder } = options;
+  const bases = await settleSegmentFiles(disk, folder);
+  const segments = await measureSegments(options, bases);
+  await dropEmptyLast(options, segments);
+  if (segments.length === 0) segments.push(Segment.empty({ folder, baseOffset: options.logStartOffset }));
+  const firstScanned = options.isClean ? segments.length - 1 : indexOfFloor(segments, options.recoveryPoint);
+  for (let index = firstScanned; index < segments.length; index += 1) {
+    segments[index] = await openOne(options, segments[index]!, segments[index + 1]);
+  }
+  const logEndOffset = segments.at(-1)!.nextOffset;
+  if (logEndOffset < options.recoveryPoint) {
+    throw logErrors.error('damaged', {
+      message: `the log ends at offset ${logEndOffset}, but everything before ${options.recoveryPoint} was durable`,
+      where: segments.at(-1)!.logPath,
+    });
+  }
+  const producers = await recoverProducers(options, segments);
+  // A crash in `os` mode may have cut records that were already deleted; new ones go behind them.
+  if (options.logStartOffset > logEndOffset)
+    segments.push(Segment.empty({ folder, baseOffset: options.logStartOffset }));
+  const active = segments.at(-1)!;
+  return {
+    segments,
+    file: await disk.open(active.logPath, 'create'),
+    producers,
+    logStartOffset: Math.max(options.logStartOffset, segments[0]!.baseOffset),
+    logEndOffset: active.nextOffset,
+  };
+}
+
+async function measureSegments({ disk, folder }: RecoveryOptions, bases: readonly number[]): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const baseOffset of bases) {
+    const segment = new Segment({ folder, baseOffset });
+    segment.sizeBytes = await withFile(disk, segment, (file) => file.size());
+    const before = segments.at(-1);
+    if (before !== undefined) before.nextOffset = baseOffset;
+    segments.push(segment);
+  }
+  return segments;
+}
+
+/** A segment that was begun and never written: the one before it is the active one again, and is scanned as such. */
+async function dropEmptyLast({ disk, isClean }: RecoveryOptions, segments: Segment[]): Promise<void> {
+  const last = segments.at(-1);
+  if (isClean || last === undefined || last.sizeBytes > 0 || segments.length === 1) return;
+  segments.pop();
+  await disk.remove(last.logPath);
+}
+
+function indexOfFloor(segments: readonly Segment[], offset: number): number {
+  let index = segments.length - 1;
+  while (index > 0 && segments[index]!.baseOffset > offset) index -= 1;
+  return index;
+}
+
+/** Verifies a segment as far as nothing vouches for it, with its indexes; cuts or refuses what is not intact. */
+async function openOne(options: RecoveryOptions, listed: Segment, next: Segment | undefined): Promise<Segment> {
+  const { disk, config, nowMs } = options;
+  const opened = (options.isClean ? await resumed(disk, listed) : undefined) ?? Segment.empty(listed);
+  await withFile(disk, listed, async (file) => {
+    const end = await scanSegment(file, {
+      position: opened.sizeBytes,
+      sizeBytes: listed.sizeBytes,
+      minOffset: opened.nextOffset,
+      onBatch: (buffer, at) => {
+        opened.rollBaseMs ??= Math.min(nowMs, Math.max(batchMaxTimestampMs(buffer, at), 0));
+        opened.note(buffer, at, config.indexIntervalBytes);
+      },
+    });
+    const broken = { file, segment: listed, end, isLast: next === undefined };
+    if (end.problem !== undefined) await cutOrRefuse(options, broken);
+    if (next !== undefined && end.nextOffset > next.baseOffset) {
+      throw refusal(broken, `the next segment begins at offset ${next.baseOffset}`);
+    }
+    // What a crash of the process alone left in the page cache counts as durable from now on, so it has to be.
+    if (!options.isClean) await file.sync();
+  });
+  if (next !== undefined) {
+    opened.nextOffset = next.baseOffset;
+    await opened.writeIndexes(disk);
+  }
+  return opened;
+}
+
+/** The segment up to its last index entry, which a clean stop wrote; undefined when the indexes do not allow it. */
+async function resumed(disk: Disk, listed: Segment): Promise<Segment | undefined> {
+  const indexes = await readIndexes(disk, listed);
+  const last = indexes?.offsets.last();
+  if (indexes === undefined || last === undefined) return undefined;
+  const header = Buffer.alloc(BATCH_HEADER_BYTES);
+  const firstTimestampMs = await withFile(disk, listed, async (file) => {
+    await file.read(header, 0);
+    const timestampMs = batchMaxTimestampMs(header, 0);
+    await file.read(header, last.position);
+    return timestampMs;
+  });
+  if (batchLastOffset(header, 0) !== last.offset) return undefined;
+  const segment = Segment.empty(listed);
+  segment.adoptIndexes(indexes.offsets, indexes.times);
+  segment.sizeBytes = last.position;
+  segment.nextOffset = batchBaseOffset(header, 0);
+  segment.rollBaseMs = Math.max(firstTimestampMs, 0);
+  return segment;
+}
+
+interface BrokenSegment {
+  readonly file: DiskFile;
+  readonly segment: Segment;
+  readonly end: ScanEnd;
+  readonly isLast: boolean;
+}
+
+function refusal({ segment, end }: BrokenSegment, why: string) {
+  return logErrors.error('damaged', {
+    message: `${end.problem ?? 'the segment is too long'} at offset ${end.nextOffset}; ${why}`,
+    where: `${segment.logPath}, position ${end.position}`,
+  });
+}
+
+async function cutOrRefuse(options: RecoveryOptions, broken: BrokenSegment): Promise<void> {
+  const { file, segment, end } = broken;
+  if (!broken.isLast) throw refusal(broken, 'a later segment follows');
+  if (end.nextOffset < options.recoveryPoint) {
+    throw refusal(broken, `everything before offset ${options.recoveryPoint} was durable`);
+  }
+  if (options.isClean) throw refusal(broken, 'the last stop was clean');
+  const verdict = await judgeTail(file, { ...end, sizeBytes: segment.sizeBytes });
+  if (verdict.kind === 'damaged')
+    throw refusal(broken, `an intact batch follows at position ${verdict.intactPosition}`);
+  const cutBytes = segment.sizeBytes - end.position;
+  options.logger.warn(
+    { file: segment.logPath, position: end.position, cutBytes, nextOffset: end.nextOffset, isZero: verdict.isZero },
+    'a torn end, never acknowledged as durable, was cut off the log',
+  );
+  await file.truncate(end.position);
+}
+
+async function recoverProducers(options: RecoveryOptions, segments: readonly Segment[]): Promise<ProducerTable> {
+  const { disk, folder, nowMs } = options;
+  const table = new ProducerTable({ maxProducers: options.maxProducers });
+  const endOffset = segments.at(-1)!.nextOffset;
+  const fromOffset = await loadNewestSnapshot(disk, table, { folder, endOffset, nowMs });
+  if (fromOffset >= endOffset) return table;
+  for (const segment of segments.slice(indexOfFloor(segments, fromOffset))) {
+    await withFile(disk, segment, (file) =>
+      scanSegment(file, {
+        position: 0,
+        sizeBytes: segment.sizeBytes,
+        minOffset: segment.baseOffset,
+        onBatch: (buffer, at) => replayBatch(table, buffer, { at, nowMs }),
+      }),
+    );
+  }
+  return table;
+}
+
+/** The indexes of one segment, made anew from its batches and written. */
+export async function rebuildIndexes(disk: Disk, segment: Segment, indexIntervalBytes: number) {
+  const fresh = Segment.empty(segment);
+  await withFile(disk, segment, (file) =>
+    scanSegment(file, {
+      position: 0,
+      sizeBytes: segment.sizeBytes,
+      minOffset: segment.baseOffset,
+      onBatch: (buffer, at) => fresh.note(buffer, at, indexIntervalBytes),
+    }),
+  );
+  await fresh.writeIndexes(disk);
+  return fresh.indexes!;
+}
+
+async function withFile<T>(disk: Disk, segment: Segment, use: (file: DiskFile) => Promise<T>): Promise<T> {
+  const file = await disk.open(segment.logPath, 'create');
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}

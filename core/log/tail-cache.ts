@@ -1,0 +1,123 @@
+/** The batches appended last, in memory: a consumer at the tail of a log is served without touching the disk. */
+
+interface CachedBatch {
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly bytes: Buffer;
+}
+
+interface Tail {
+  batches: CachedBatch[];
+  /** Batches before this index were evicted. */
+  first: number;
+}
+
+export interface CacheRead {
+  readonly fromOffset: number;
+  /** Only batches that end at or before this offset. */
+  readonly limitOffset: number;
+  readonly maxBytes: number;
+  readonly minOneBatch: boolean;
+}
+
+/** Stands where an evicted batch was, so that its bytes are free at once. */
+const evicted: CachedBatch = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc(0) };
+
+/** Evicted entries are cut off an array when they are many and at least half of it: cutting each time would move the rest each time. */
+function isMostlyEvicted(evictedCount: number, count: number): boolean {
+  return evictedCount === count || (evictedCount >= 256 && evictedCount * 2 >= count);
+}
+
+/** Bounded by bytes over all logs; the batch that was added first goes first, whosever it is. */
+export class TailCache {
+  readonly #maxBytes: number;
+  readonly #tails = new Map<object, Tail>();
+  /** The owner of each cached batch, in the order they were added. */
+  #order: object[] = [];
+  #orderFirst = 0;
+  #bytes = 0;
+
+  constructor(options: { maxBytes: number }) {
+    this.#maxBytes = options.maxBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds a batch behind the last one of its log. A batch that is a small part of a larger buffer is copied: it would pin all of it. */
+  add(owner: object, batch: Buffer, offsets: { baseOffset: number; nextOffset: number }): void {
+    if (batch.length > this.#maxBytes / 4) {
+      this.drop(owner);
+      return;
+    }
+    let tail = this.#tails.get(owner);
+    if (tail === undefined) {
+      tail = { batches: [], first: 0 };
+      this.#tails.set(owner, tail);
+    }
+    const bytes = batch.buffer.byteLength > 2 * batch.length ? Buffer.from(batch) : batch;
+    tail.batches.push({ ...offsets, bytes });
+    this.#order.push(owner);
+    this.#bytes += bytes.length;
+    while (this.#bytes > this.#maxBytes) this.#evict();
+  }
+
+  /** Consecutive batches from the one that holds `fromOffset`, or undefined when that one is not cached. */
+  read(owner: object, wanted: CacheRead): Buffer[] | undefined {
+    const tail = this.#tails.get(owner);
+    if (tail === undefined) return undefined;
+    let index = indexOf(tail, wanted.fromOffset);
+    if (index === undefined) return undefined;
+    const found: Buffer[] = [];
+    let bytes = 0;
+    for (; index < tail.batches.length; index += 1) {
+      const batch = tail.batches[index]!;
+      const isTooMuch = bytes + batch.bytes.length > wanted.maxBytes && !(wanted.minOneBatch && found.length === 0);
+      if (batch.nextOffset > wanted.limitOffset || isTooMuch) break;
+      found.push(batch.bytes);
+      bytes += batch.bytes.length;
+    }
+    return found;
+  }
+
+  /** Forgets everything of one log. */
+  drop(owner: object): void {
+    const tail = this.#tails.get(owner);
+    if (tail === undefined) return;
+    for (let index = tail.first; index < tail.batches.length; index += 1)
+      this.#bytes -= tail.batches[index]!.bytes.length;
+    this.#tails.delete(owner);
+    this.#order = this.#order.slice(this.#orderFirst).filter((other) => other !== owner);
+    this.#orderFirst = 0;
+  }
+
+  #evict(): void {
+    const tail = this.#tails.get(this.#order[this.#orderFirst]!)!;
+    this.#orderFirst += 1;
+    this.#bytes -= tail.batches[tail.first]!.bytes.length;
+    tail.batches[tail.first] = evicted;
+    tail.first += 1;
+    if (isMostlyEvicted(tail.first, tail.batches.length)) {
+      tail.batches = tail.batches.slice(tail.first);
+      tail.first = 0;
+    }
+    if (isMostlyEvicted(this.#orderFirst, this.#order.length)) {
+      this.#order = this.#order.slice(this.#orderFirst);
+      this.#orderFirst = 0;
+    }
+  }
+}
+
+/** The index of the batch that holds `offset`, or undefined when it lies before or behind the cached ones. */
+function indexOf(tail: Tail, offset: number): number | undefined {
+  let low = tail.first;
+  let high = tail.batches.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (tail.batches[middle]!.nextOffset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  const batch = tail.batches[low];
+  return batch !== undefined && batch.baseOffset <= offset ? low : undefined;
+}
