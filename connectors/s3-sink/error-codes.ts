@@ -69,6 +69,11 @@ export const s3Errors = defineErrors('s3', {
     fix: 'Correct the producer, choose format: text, or tolerate such records with errors.tolerance: all.',
     retriable: false,
   },
+  'bad-text': {
+    meaning: 'A value cannot be a line of text: it has a line break, and text.newlines is fail.',
+    fix: 'Set text.newlines to keep or space, or tolerate such records with errors.tolerance: all.',
+    retriable: false,
+  },
   'null-value': {
     meaning: 'A record has no value, and behavior.on.null.values is fail.',
     fix: 'Set behavior.on.null.values to ignore or write.',
