@@ -10,6 +10,9 @@ const recordOverheadBytes = 36;
 
 const maxBatchBytes = 0x7fff_ffff;
 
+/** Some seventy thousand years: differences of such times, doubled by the zigzag, are still exact. */
+const maxTimestampMs = 2 ** 51;
+
 export interface BuilderRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
@@ -158,6 +161,9 @@ export class BatchBuilder {
   }
 
   #timestampDelta(timestampMs: number): number {
+    if (!Number.isInteger(timestampMs) || timestampMs > maxTimestampMs || timestampMs < -maxTimestampMs) {
+      throw protocolErrors.error('unencodable', { message: `${timestampMs} is no time of a record` });
+    }
     if (this.#count === 0) {
       this.#baseTimestampMs = timestampMs;
       this.#maxTimestampMs = timestampMs;

@@ -33,9 +33,8 @@ function refuseLine(key: string, spec: FieldSpec): string {
 
 function fieldLines(source: SourceBuilder, key: string, spec: FieldSpec): string[] {
   const variable = source.newName('field');
-  const isOptional = spec.defaultValue !== undefined || spec.fromVersion > 0 || spec.toVersion < Infinity;
-  const lines = [`${isOptional ? 'let' : 'const'} ${variable} = value.${key};`];
-  if (isOptional) lines.push(`if (${variable} === undefined) ${variable} = ${defaultSource(spec)};`);
+  const lines = [`${spec.isOptional ? 'let' : 'const'} ${variable} = value.${key};`];
+  if (spec.isOptional) lines.push(`if (${variable} === undefined) ${variable} = ${defaultSource(spec)};`);
   lines.push(...writeLines(source, key, spec, variable));
   return lines;
 }

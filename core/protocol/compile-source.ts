@@ -34,6 +34,7 @@ export class SourceBuilder {
       fromVersion: 0,
       toVersion: Number.POSITIVE_INFINITY,
       nullableFrom: Number.POSITIVE_INFINITY,
+      isOptional: false,
       defaultValue: undefined,
       isIgnorable: false,
       tag: undefined,

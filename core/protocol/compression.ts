@@ -42,19 +42,20 @@ export function decompress(codec: Codec, input: Buffer, maxBytes: number): Buffe
     case 'none':
       return input;
     case 'gzip':
-      return inflate(() => gunzipSync(input, { maxOutputLength: maxBytes }), maxBytes);
+      return inflate((maxOutputLength) => gunzipSync(input, { maxOutputLength }), maxBytes);
     case 'snappy':
       return decodeSnappy(input, maxBytes);
     case 'lz4':
       return decodeLz4(input, maxBytes);
     case 'zstd':
-      return inflate(() => zstdDecompressSync(input, { maxOutputLength: maxBytes }), maxBytes);
+      return inflate((maxOutputLength) => zstdDecompressSync(input, { maxOutputLength }), maxBytes);
   }
 }
 
-function inflate(run: () => Buffer, maxBytes: number): Buffer {
+/** node:zlib allocates as the output grows and throws a RangeError at its limit, which may not be 0. */
+function inflate(run: (maxOutputLength: number) => Buffer, maxBytes: number): Buffer {
   try {
-    return run();
+    return run(Math.max(maxBytes, 1));
   } catch (cause) {
     throw cause instanceof RangeError ? decompressedTooLarge(maxBytes, cause) : damaged(messageOf(cause), cause);
   }

@@ -23,6 +23,8 @@ export interface FieldSpec {
   readonly toVersion: number;
   /** The first version in which null is allowed; Infinity when none is. */
   readonly nullableFrom: number;
+  /** May be left out when encoding: it has a default of its own, or not every version has it. */
+  readonly isOptional: boolean;
   /** undefined means the default of the type: 0, false, '', no bytes, no elements; null where null is allowed. */
   readonly defaultValue: number | boolean | string | null | undefined;
   /** A value for a version without the field is dropped instead of refused. */
@@ -45,12 +47,12 @@ export class Field<Out, In = Out, Optional extends boolean = false> {
 
   /** Only the versions from this one on have the field. */
   from(version: number): Field<Out, In, true> {
-    return this.#with({ fromVersion: version });
+    return this.#with({ fromVersion: version, isOptional: true });
   }
 
   /** Only the versions up to this one have the field. */
   to(version: number): Field<Out, In, true> {
-    return this.#with({ toVersion: version });
+    return this.#with({ toVersion: version, isOptional: true });
   }
 
   /** Null is allowed in every version, or from one on. */
@@ -60,7 +62,7 @@ export class Field<Out, In = Out, Optional extends boolean = false> {
 
   /** What an absent field means. */
   or(defaultValue: Out & (number | boolean | string | null)): Field<Out, In, true> {
-    return this.#with({ defaultValue });
+    return this.#with({ defaultValue, isOptional: true });
   }
 
   /** May be dropped silently when the version does not have it. */
@@ -70,7 +72,7 @@ export class Field<Out, In = Out, Optional extends boolean = false> {
 
   /** Lives in the tag section, from a version on. */
   tagged(tag: number, fromVersion: number): Field<Out, In, true> {
-    return this.#with({ tag, fromVersion });
+    return this.#with({ tag, fromVersion, isOptional: true });
   }
 
   #with<O, I, P extends boolean>(change: Partial<FieldSpec>): Field<O, I, P> {
@@ -101,6 +103,7 @@ function fieldOf<Out, In = Out>(type: FieldType): Field<Out, In> {
     fromVersion: 0,
     toVersion: Number.POSITIVE_INFINITY,
     nullableFrom: Number.POSITIVE_INFINITY,
+    isOptional: false,
     defaultValue: undefined,
     isIgnorable: false,
     tag: undefined,

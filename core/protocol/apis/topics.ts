@@ -1,7 +1,7 @@
 /** CreateTopics and DeleteTopics. */
 
 import { defineApi } from '../api.ts';
-import { array, boolean, int8, int16, int32, string, uuid } from '../field.ts';
+import { array, boolean, int8, int16, int32, string, uuid, zeroUuid } from '../field.ts';
 
 export const createTopicsApi = defineApi({
   key: 19,
@@ -52,7 +52,7 @@ export const deleteTopicsApi = defineApi({
   versions: [1, 6],
   flexibleFrom: 4,
   request: {
-    topics: array({ name: string.nullable().or(null), topicId: uuid }).from(6),
+    topics: array({ name: string.nullable().or(null), topicId: uuid.or(zeroUuid) }).from(6),
     topicNames: array(string).to(5).ignorable(),
     timeoutMs: int32,
   },
