@@ -2,14 +2,14 @@
 
 import type { SinkRecords, TopicPartition } from '../contract/record.ts';
 import type { SinkTaskContext } from '../contract/sink.ts';
+import type { Committer } from './commit/committer.ts';
+import { ReplayFilter } from './commit/replay-filter.ts';
 import { s3Errors } from './error-codes.ts';
 import { ObjectFile } from './files/object-file.ts';
 import type { Workshop } from './files/workshop.ts';
 import type { Verdict } from './formats/format.ts';
 import { createPartitioner, isReplayStable, type Layout, type Partitioner } from './partitioners/partitioner.ts';
 import type { Route } from './partitioners/time-buckets.ts';
-import type { Committer } from './protocol/committer.ts';
-import { ReplayFilter } from './protocol/replay-filter.ts';
 import { isBeyondSpan, isPartitionOver, isTooOld, type RotationReason } from './rotation.ts';
 import { SealedFiles } from './sealed-files.ts';
 

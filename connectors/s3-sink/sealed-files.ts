@@ -1,10 +1,10 @@
 /** The closed files of one partition on their way to being visible: each commit takes all that are stored by then. */
 
 import type { TopicPartition } from '../contract/record.ts';
+import type { PreparedFile } from './commit/checkpoint.ts';
+import type { Committer } from './commit/committer.ts';
 import type { ObjectFile } from './files/object-file.ts';
 import type { Workshop } from './files/workshop.ts';
-import type { PreparedFile } from './protocol/checkpoint.ts';
-import type { Committer } from './protocol/committer.ts';
 import type { RotationReason } from './rotation.ts';
 
 export interface SealedFilesOptions {

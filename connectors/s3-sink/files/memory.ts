@@ -3,17 +3,13 @@
 /** The smallest buffer handed out. */
 export const smallestBuffer = 2048;
 
-interface Waiter {
-  readonly resolve: () => void;
-}
-
 export class Memory {
   readonly budgetBytes: number;
   readonly #largest: number;
   readonly #idle = new Map<number, Buffer[]>();
   #idleBytes = 0;
   #usedBytes = 0;
-  #waiters: Waiter[] = [];
+  #waiters: (() => void)[] = [];
 
   /** `largestBytes` is the largest buffer worth keeping: the size of a part. */
   constructor(budgetBytes: number, largestBytes: number) {
@@ -56,10 +52,11 @@ export class Memory {
     while (this.#usedBytes > this.budgetBytes) {
       signal.throwIfAborted();
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiters.push({ resolve });
-      signal.addEventListener('abort', resolve, { once: true });
+      const wake = () => resolve();
+      this.#waiters.push(wake);
+      signal.addEventListener('abort', wake, { once: true });
       await promise;
-      signal.removeEventListener('abort', resolve);
+      signal.removeEventListener('abort', wake);
     }
     signal.throwIfAborted();
   }
@@ -79,6 +76,6 @@ export class Memory {
   #wake(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const { resolve } of waiters) resolve();
+    for (const wake of waiters) wake();
   }
 }

@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { SinkRecords, TopicPartition } from '../../contract/record.ts';
+import type { PreparedFile } from '../commit/checkpoint.ts';
 import type { Verdict } from '../formats/format.ts';
 import type { Route } from '../partitioners/time-buckets.ts';
-import type { PreparedFile } from '../protocol/checkpoint.ts';
 import { closesMs, type FileFacts, type RotationReason } from '../rotation.ts';
 import { smallestBuffer } from './memory.ts';
 import { PartStream } from './part-stream.ts';
@@ -28,7 +28,7 @@ export interface ObjectFileOptions {
 /** A file's first chunk starts at most this large. */
 const firstChunk = 64 * 1024;
 
-const none = Buffer.alloc(0);
+const none: Buffer = Buffer.alloc(0);
 
 export class ObjectFile implements FileFacts {
   readonly at: TopicPartition;

@@ -39,7 +39,7 @@ export function createFormat(config: S3SinkConfig): Format {
 }
 
 function jsonLines(level: S3SinkConfig['json.check']): Format {
-  const checks = { full: checkJson, light: checkEnds, none: () => jsonClean } as const;
+  const checks = { full: checkJson, light: checkEnds, none: (): Verdict => jsonClean } as const;
   return {
     extension: '.jsonl',
     extraBytes: 1,

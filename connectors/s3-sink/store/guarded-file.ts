@@ -62,6 +62,9 @@ export class GuardedFile {
     for (const version of versions) {
       if (version < newest - keptVersions) await rm(this.#path(version), { force: true });
     }
+    // Of writers that died; one that lives fails on it, tries again and finds the newer version.
+    const drafts = (await namesIn(this.#folder)).filter((name) => name.startsWith('draft-'));
+    for (const draft of drafts) await rm(join(this.#folder, draft), { force: true });
   }
 
   async #versions(): Promise<number[]> {
