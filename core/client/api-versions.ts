@@ -19,13 +19,13 @@ export class NegotiatedVersions {
   }
 
   /** Throws `client/unsupported` when the broker has no version in common with this client. */
-  versionFor(api: AnyApi): number {
+  versionFor(api: AnyApi, maxVersion = api.maxVersion): number {
     const range = this.#ranges.get(api.key);
-    const highest = Math.min(api.maxVersion, range?.maxVersion ?? -1);
+    const highest = Math.min(maxVersion, range?.maxVersion ?? -1);
     if (highest >= Math.max(api.servedFrom, range?.minVersion ?? 0)) return highest;
     const offered = range === undefined ? 'nothing' : `${range.minVersion} to ${range.maxVersion}`;
     throw clientErrors.error('unsupported', {
-      message: `The broker offers ${offered} of ${api.name}; versions ${api.servedFrom} to ${api.maxVersion} are spoken here`,
+      message: `The broker offers ${offered} of ${api.name}; versions ${api.servedFrom} to ${maxVersion} are spoken here`,
       where: this.#where,
     });
   }

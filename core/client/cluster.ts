@@ -146,6 +146,11 @@ export class Cluster {
     return Promise.reject(clientErrors.error('unreachable', { message: `Broker ${nodeId} is not in the cluster` }));
   }
 
+  /** The connection to a broker that another broker named. */
+  connectionTo(address: Address, purpose: Purpose): Promise<Connection> {
+    return this.#pool.get(address, purpose);
+  }
+
   /** Asks any broker, one after the other until one answers. Rejects with `client/unreachable` when none does in time. */
   async requestAny<Q extends Fields, S extends Fields>(
     api: Api<Q, S>,

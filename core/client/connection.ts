@@ -32,6 +32,8 @@ export interface ConnectionOptions {
 export interface RequestOptions {
   /** Of the answer; the connection is dropped when it is missed, because answers come in order. */
   readonly timeoutMs?: number | undefined;
+  /** For an API whose later versions ask in another shape. */
+  readonly maxVersion?: number | undefined;
   /** Ends the wait alone: the request has been sent, and its answer is ignored. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -96,11 +98,6 @@ export class Connection {
     return this.#send(api, request, options, (version, reader) => api.decodeResponse(reader, version));
   }
 
-  /** The version that a request of this API has here. Throws `client/unsupported`. */
-  versionFor(api: AnyApi): number {
-    return this.#versions!.versionFor(api);
-  }
-
   /** Drops the connection; what waits for an answer is rejected. Idempotent. */
   close(): void {
     this.#fail(clientErrors.error('closed', { message: 'The connection was closed', where: this.where }));
@@ -154,7 +151,7 @@ export class Connection {
     const { clock, clientId, requestTimeoutMs } = this.#options;
     const answer = new Promise<T>((resolve, reject) => {
       if (this.#failure !== undefined) throw this.#failure;
-      const version = options.version ?? this.versionFor(api);
+      const version = options.version ?? this.#versions!.versionFor(api, options.maxVersion);
       const correlationId = this.#nextCorrelationId;
       this.#nextCorrelationId = (correlationId + 1) & 0x7fff_ffff;
       const pieces = encodeRequestFrame(api, { version, correlationId, clientId }, request);

@@ -1,7 +1,11 @@
 /** The door of core/client: the fast data plane, and kafkajs for administration and groups. */
 
+export { type Admin, type EnsuredTopic, type GroupSummary, openAdmin, type TopicSpec } from './admin.ts';
 export { type Cluster, type ClusterLimits, type ClusterOptions, connectCluster } from './cluster.ts';
 export { createFetcher, type Fetcher, type FetcherOptions, type FetchPosition } from './fetcher.ts';
+export type { GroupPartition, GroupPosition } from './group-consumer.ts';
+export { type GroupMembership, type JoinGroupOptions, joinGroup } from './group-membership.ts';
+export type { GroupOffset } from './group-offsets.ts';
 export {
   earliestOffset,
   type FoundOffset,
@@ -18,3 +22,12 @@ export {
   type ProducerOptions,
   type StoredBatch,
 } from './producer.ts';
+export {
+  readTopicToEnd,
+  type TopicHandler,
+  type TopicReaderOptions,
+  type TopicRecord,
+  type TopicTail,
+  tailTopic,
+  topicEnds,
+} from './topic-reader.ts';

@@ -1,0 +1,94 @@
+/** Makes kafkajs clients that log into our logger, retry sanely, and whose failures read like ours. */
+
+import kafkajs, { type Kafka, type LogEntry, type logLevel as LogLevel } from 'kafkajs';
+import { MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { clientErrors } from './error-codes.ts';
+
+const { Kafka: KafkaClient, logLevel } = kafkajs;
+
+export interface KafkajsOptions {
+  readonly bootstrapServers: readonly string[];
+  readonly clientId: string;
+  readonly logger: Logger;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** About 15 seconds in all; whoever waits longer does so with its own bound and says so. */
+const retry = { initialRetryTime: 100, maxRetryTime: 3_000, multiplier: 2, factor: 0.2, retries: 8 };
+
+export function createKafkajs(options: KafkajsOptions): Kafka {
+  muteTimerWarning(options.logger);
+  return new KafkaClient({
+    brokers: [...options.bootstrapServers],
+    clientId: options.clientId,
+    connectionTimeout: options.connectTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    enforceRequestTimeout: true,
+    retry: { ...retry, restartOnFailure: () => Promise.resolve(false) },
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => log(options.logger, entry),
+  });
+}
+
+/** kafkajs is loud about what it cures itself: its errors become warnings here and the rest is for debugging. */
+function log(
+  logger: Logger,
+  { namespace, level, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }: LogEntry,
+): void {
+  const said = { kafkajs: namespace, ...fields };
+  if (isAtLeast(level, logLevel.ERROR)) logger.warn(said, message);
+  else logger.debug(said, message);
+}
+
+/** kafkajs counts levels down: 1 is an error, 2 a warning, 4 information. */
+function isAtLeast(level: LogLevel, threshold: LogLevel): boolean {
+  return level <= threshold;
+}
+
+let isTimerWarningMuted = false;
+
+/**
+ * kafkajs 2.2 sets a timer to a negative delay for almost every request, on which Node prints a warning for the user.
+ * Nothing is wrong with the delay (it fires at once), and kafkajs has no switch for it.
+ */
+function muteTimerWarning(logger: Logger): void {
+  if (isTimerWarningMuted) return;
+  isTimerWarningMuted = true;
+  const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    const name = warning instanceof Error ? warning.name : rest[0];
+    if (name === 'TimeoutNegativeWarning') logger.debug({ warning: String(warning) }, 'a timer got a negative delay');
+    else emitWarning(warning, ...rest);
+  };
+}
+
+interface KafkajsFailure {
+  readonly name?: string;
+  readonly type?: string;
+  readonly message?: string;
+  readonly retriable?: boolean;
+  readonly cause?: unknown;
+  readonly originalError?: unknown;
+  /** Of an aggregate: one for each topic. */
+  readonly errors?: readonly unknown[];
+}
+
+/** The innermost failure, which says what really happened. */
+export function rootOf(error: unknown): KafkajsFailure {
+  const failure = (error ?? {}) as KafkajsFailure;
+  const inner = failure.errors?.[0] ?? failure.cause ?? failure.originalError;
+  return inner === undefined || inner === error ? failure : rootOf(inner);
+}
+
+/** What kafkajs threw, as an error of ours: `client/unreachable` or `client/coordination`. */
+export function kafkajsError(error: unknown, what: string, where?: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const root = rootOf(error);
+  const reason = root.type ?? root.message ?? String(error);
+  const details = { message: `${what} failed: ${reason}`, where, cause: error };
+  const isConnection = /^KafkaJS(Connection|NoBroker|BrokerNotFound|RequestTimeout)/.test(root.name ?? '');
+  if (isConnection) return clientErrors.error('unreachable', details);
+  return clientErrors.error('coordination', { ...details, retriable: root.retriable === true });
+}
