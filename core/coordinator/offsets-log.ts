@@ -58,6 +58,11 @@ export class OffsetsLog {
   /** Shows every record from the first to the last; rejects with `coordinator/offsets-damaged` when one makes no sense. */
   async replay(onRecord: (record: OffsetsRecord) => void): Promise<void> {
     const cursor = new RecordCursor({ topic: this.#log.topic, partition: this.#log.partition });
+    const { failure, topic, partition } = this.#log;
+    if (failure !== undefined) {
+      const message = `the partition cannot be read: ${failure.message}`;
+      throw coordinatorErrors.error('offsets-damaged', { message, where: `${topic}-${partition}`, cause: failure });
+    }
     let offset = this.#log.logStartOffset;
     while (offset < this.#log.highWatermark) {
       const batches = await this.#log.read(offset, { maxBytes: replayReadBytes, minOneBatch: true });

@@ -14,7 +14,12 @@ import {
   tick,
 } from '../../../core/coordinator/group-machine.ts';
 import type { GroupSettings, Turn } from '../../../core/coordinator/group-rebalance.ts';
-import { type GroupSnapshot, type JoinResult, newGroup, type SyncResult } from '../../../core/coordinator/group-state.ts';
+import {
+  type GroupSnapshot,
+  type JoinResult,
+  newGroup,
+  type SyncResult,
+} from '../../../core/coordinator/group-state.ts';
 
 export type JoinInput = Partial<Omit<JoinRequest, 'protocols' | 'token'>> & { protocols?: readonly string[] };
 

@@ -174,7 +174,10 @@ describe('staying', () => {
     const driver = new GroupDriver();
     const [leader = '', follower = ''] = driver.stable(['a', 'b']);
     const generation = driver.group.generation;
-    expect(driver.joined(driver.join({ memberId: follower }))).toMatchObject({ errorCode: 0, generationId: generation });
+    expect(driver.joined(driver.join({ memberId: follower }))).toMatchObject({
+      errorCode: 0,
+      generationId: generation,
+    });
     expect(driver.group.phase).toBe('Stable');
     driver.join({ memberId: leader });
     expect(driver.group.phase).toBe('PreparingRebalance');

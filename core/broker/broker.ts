@@ -1,0 +1,183 @@
+/** The broker: opens what is durable, serves it on a port, and closes in the opposite order. */
+
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Disk } from '../base/disk.ts';
+import { describeError, type MillraceError } from '../base/errors.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import {
+  type CoordinatorSettings,
+  type GroupCoordinator,
+  openGroupCoordinator,
+} from '../coordinator/group-coordinator.ts';
+import { type Logs, openLogs } from '../log/log-manager.ts';
+import type { Durability } from '../log/partition-log.ts';
+import { openProducerIds } from '../log/producer-ids.ts';
+import type { Services } from './api-handler.ts';
+import { apiTable } from './api-table.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { CatalogueFiles } from './catalogue-files.ts';
+import { ConnectionSet } from './connection-set.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { FetchWaiters } from './fetch-waiters.ts';
+import { type BrokerLimits, type BrokerSettings, defaultLimits, defaultSettings } from './settings.ts';
+import { type ListenAddress, type Listener, listenTcp } from './tcp-transport.ts';
+import { isRefusal, TopicCatalogue } from './topic-catalogue.ts';
+import { offsetsTopic } from './topic-names.ts';
+import type { Transport } from './transport.ts';
+
+export interface BrokerOptions {
+  readonly listen: ListenAddress;
+  /** Where clients are told to connect, when that is not where the broker listens (port forwarding, containers). */
+  readonly advertised?: ListenAddress | undefined;
+  readonly dataDir: string;
+  readonly durability: Durability;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<BrokerLimits> | undefined;
+  readonly settings?: Partial<BrokerSettings> | undefined;
+  readonly coordinator?: Partial<CoordinatorSettings> | undefined;
+  /** Called once when the log can no longer keep its promises; the broker has stopped accepting and must be closed. */
+  readonly onFailed?: ((error: MillraceError) => void) | undefined;
+}
+
+export interface BrokerStats {
+  readonly connections: number;
+  /** Since the start. */
+  readonly requests: number;
+  readonly topics: number;
+  readonly partitions: number;
+  readonly groups: number;
+  readonly waitingFetches: number;
+  readonly inFlightRequestBytes: number;
+  readonly unsentFetchBytes: number;
+}
+
+export interface Broker {
+  readonly host: string;
+  readonly port: number;
+  readonly clusterId: string;
+  stats(): BrokerStats;
+  /** Serves a client that is connected by something else than TCP. */
+  accept(transport: Transport): void;
+  /** Answers what is in progress, makes everything durable and marks the shutdown as clean. Idempotent. */
+  close(): Promise<void>;
+}
+
+const nodeId = 1;
+
+/** Resolves when the port is open and everything durable is loaded; a failed start leaves nothing open. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const lifecycle = new Lifecycle();
+  try {
+    return await start(options, lifecycle);
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+interface DurableState {
+  readonly logs: Logs;
+  readonly catalogue: TopicCatalogue;
+  readonly coordinator: GroupCoordinator;
+}
+
+async function openDurableState(
+  options: BrokerOptions,
+  settings: BrokerSettings,
+  lifecycle: Lifecycle,
+): Promise<DurableState> {
+  const { disk, clock, logger, dataDir, durability } = options;
+  const logs = await lifecycle.open(
+    () => openLogs({ disk, clock, logger, dataDir, durability }),
+    (opened) => opened.close(),
+  );
+  const files = new CatalogueFiles(disk, join(dataDir, 'catalogue'));
+  const topics = await files.open();
+  const catalogue = new TopicCatalogue(files, logs, logger);
+  lifecycle.onClose(() => catalogue.settled());
+  await catalogue.load(topics);
+  const partitions = await offsetsPartitions(catalogue, settings.offsetsPartitionCount);
+  const coordinator = await lifecycle.open(
+    () => openGroupCoordinator({ partitions, clock, logger, settings: options.coordinator }),
+    (opened) => opened.close(),
+  );
+  await catalogue.finishDeletions((topic) => coordinator.forgetTopic(topic));
+  return { logs, catalogue, coordinator };
+}
+
+/** Makes the offsets topic at the first start; later its partition count is what it was then. */
+async function offsetsPartitions(catalogue: TopicCatalogue, partitionCount: number) {
+  const known = catalogue.get(offsetsTopic);
+  if (known !== undefined) return known.partitions;
+  const configs = { 'cleanup.policy': 'compact', 'segment.bytes': '104857600', 'max.message.bytes': '104857600' };
+  const outcome = await catalogue.create({ name: offsetsTopic, partitionCount, configs });
+  if (isRefusal(outcome)) throw new Error(`the offsets topic cannot be created: ${outcome.message}`);
+  return outcome.partitions;
+}
+
+async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Broker> {
+  const { clock, logger, listen } = options;
+  const limits: BrokerLimits = { ...defaultLimits, ...options.limits };
+  const settings: BrokerSettings = { ...defaultSettings, ...options.settings };
+  const { logs, catalogue, coordinator } = await openDurableState(options, settings, lifecycle);
+  const { clusterId } = logs;
+  const producerIds = await openProducerIds(options);
+  const fetchWaiters = new FetchWaiters(clock);
+  const fetchBudget = new ByteBudget(limits.maxFetchBytes);
+  const requestBudget = new ByteBudget(limits.maxTotalInFlightBytes);
+  let listener: Listener | undefined;
+  const services: Services = {
+    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, clock, logger, clusterId, nodeId, settings },
+    nextProducerId: () => producerIds.nextProducerId(),
+    advertised: () => options.advertised ?? { host: listen.host, port: listener?.port ?? listen.port },
+  };
+  const dispatcher = new Dispatcher(apiTable(services), logger);
+  const connections = new ConnectionSet({ dispatcher, budget: requestBudget, limits, clock, logger });
+  // Waiting members and fetches are answered first, or draining the connections would wait for them.
+  lifecycle.onClose(() => connections.finish());
+  lifecycle.onClose(() => coordinator.close());
+  lifecycle.onClose(() => fetchWaiters.close());
+  const opened = await lifecycle.open(
+    () => listenTcp(listen, { accept: (transport) => connections.accept(transport), ...limits }),
+    (part) => part.close(),
+  );
+  listener = opened;
+  stopOnFailure(options, { logs, listener: opened });
+  logger.info({ host: opened.host, port: opened.port, clusterId }, 'broker is ready');
+  const stats = () => ({
+    connections: connections.count,
+    requests: dispatcher.requestCount,
+    ...countTopics(catalogue),
+    groups: coordinator.groups().length,
+    waitingFetches: fetchWaiters.count,
+    inFlightRequestBytes: requestBudget.usedBytes,
+    unsentFetchBytes: fetchBudget.usedBytes,
+  });
+  const accept = (transport: Transport) => connections.accept(transport);
+  return { host: opened.host, port: opened.port, clusterId, stats, accept, close: () => lifecycle.close() };
+}
+
+function countTopics(catalogue: TopicCatalogue): { topics: number; partitions: number } {
+  let topics = 0;
+  let partitions = 0;
+  for (const topic of catalogue.all()) {
+    topics += 1;
+    partitions += topic.partitions.length;
+  }
+  return { topics, partitions };
+}
+
+/** What a failed disk took cannot be promised again: no new client, KAFKA_STORAGE_ERROR for the others, and the owner is told. */
+function stopOnFailure(options: BrokerOptions, { logs, listener }: { logs: Logs; listener: Listener }): void {
+  const onFailed = () => {
+    options.logger.error({}, `the broker stops: ${describeError(logs.failed.reason)}`);
+    void listener.close();
+    options.onFailed?.(logs.failed.reason as MillraceError);
+  };
+  if (logs.failed.aborted) onFailed();
+  else logs.failed.addEventListener('abort', onFailed, { once: true });
+}

@@ -1,0 +1,157 @@
+/** What one Fetch asks for, partition by partition, and one reading pass over it. */
+
+import type { PartitionLog } from '../log/partition-log.ts';
+import type { RequestOf, ResponseInput } from '../protocol/api.ts';
+import type { fetchApi } from '../protocol/apis/fetch.ts';
+import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import { checkLeaderEpoch } from './leader-epoch.ts';
+import type { TopicCatalogue } from './topic-catalogue.ts';
+
+type FetchRequest = RequestOf<typeof fetchApi>;
+type PartitionAnswer = ResponseInput<typeof fetchApi>['responses'][number]['partitions'][number];
+
+/** One partition of the request; `records`, `errorCode` and the sizes are filled by the last pass. */
+export interface FetchPartition {
+  readonly key: string;
+  readonly partitionIndex: number;
+  readonly fetchOffset: number;
+  readonly currentLeaderEpoch: number;
+  readonly maxBytes: number;
+  readonly log: PartitionLog | undefined;
+  errorCode: number;
+  records: Buffer | null;
+  /** Up to where the pass could have read. */
+  readableOffset: number;
+  /** The size of the log at the pass; what it grew since then is an estimate of what arrived. */
+  logBytes: number;
+}
+
+export interface FetchPlan {
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly FetchPartition[] }[];
+  /** All partitions in the order in which they may take room. */
+  readonly order: readonly FetchPartition[];
+  readonly isCommittedOnly: boolean;
+}
+
+export interface PassResult {
+  readonly totalBytes: number;
+  readonly hasError: boolean;
+  /** The first partition that had records and got no room for any. */
+  readonly cutAt: string | undefined;
+}
+
+/** `startAt` is where the last answer of this connection ran out of room, so that no partition starves. */
+export function planFetch(request: FetchRequest, catalogue: TopicCatalogue, startAt: string | undefined): FetchPlan {
+  const order: FetchPartition[] = [];
+  const topics = request.topics.map(({ topic, partitions }) => {
+    const known = catalogue.get(topic);
+    return {
+      topic,
+      partitions: partitions.map((asked) => {
+        const partition: FetchPartition = {
+          key: `${topic}-${asked.partition}`,
+          partitionIndex: asked.partition,
+          fetchOffset: asked.fetchOffset,
+          currentLeaderEpoch: asked.currentLeaderEpoch,
+          maxBytes: asked.partitionMaxBytes,
+          log: known?.partitions[asked.partition],
+          errorCode: kafkaErrors.NONE,
+          records: null,
+          readableOffset: 0,
+          logBytes: 0,
+        };
+        order.push(partition);
+        return partition;
+      }),
+    };
+  });
+  const start = startAt === undefined ? -1 : order.findIndex((partition) => partition.key === startAt);
+  const rotated = start > 0 ? [...order.slice(start), ...order.slice(0, start)] : order;
+  return { topics, order: rotated, isCommittedOnly: request.isolationLevel === 1 };
+}
+
+/** Reads what is there now. The first batch found is taken whole, however large; the rest stays within `maxBytes`. */
+export async function readPass(
+  plan: FetchPlan,
+  maxBytes: number,
+  isLive: (log: PartitionLog) => boolean,
+): Promise<PassResult> {
+  let totalBytes = 0;
+  let hasError = false;
+  let cutAt: string | undefined;
+  for (const partition of plan.order) {
+    partition.errorCode = check(partition, plan.isCommittedOnly, isLive);
+    partition.records = null;
+    hasError ||= hasFailed(partition);
+    if (hasFailed(partition) || partition.fetchOffset >= partition.readableOffset) continue;
+    const roomBytes = Math.max(Math.min(partition.maxBytes, maxBytes - totalBytes), 0);
+    const isFirst = totalBytes === 0;
+    const readBytes = roomBytes > 0 || isFirst ? await read(partition, roomBytes, isFirst) : 0;
+    hasError ||= hasFailed(partition);
+    totalBytes += readBytes;
+    if (readBytes === 0 && !isFirst) cutAt ??= partition.key;
+  }
+  return { totalBytes, hasError, cutAt };
+}
+
+function check(partition: FetchPartition, isCommittedOnly: boolean, isLive: (log: PartitionLog) => boolean): number {
+  const { log, fetchOffset } = partition;
+  if (log === undefined || !isLive(log)) return kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION;
+  if (log.failure !== undefined) return kafkaErrors.KAFKA_STORAGE_ERROR;
+  const epochError = checkLeaderEpoch(log, partition.currentLeaderEpoch);
+  if (epochError !== kafkaErrors.NONE) return epochError;
+  if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) return kafkaErrors.OFFSET_OUT_OF_RANGE;
+  partition.readableOffset = isCommittedOnly ? log.lastStableOffset : log.highWatermark;
+  partition.logBytes = log.sizeBytes;
+  return kafkaErrors.NONE;
+}
+
+const hasFailed = (partition: FetchPartition) => partition.errorCode !== kafkaErrors.NONE;
+
+async function read(partition: FetchPartition, maxBytes: number, minOneBatch: boolean): Promise<number> {
+  try {
+    const records = await (partition.log as PartitionLog).read(partition.fetchOffset, { maxBytes, minOneBatch });
+    partition.records = records;
+    return records.length;
+  } catch {
+    // Retention may have passed the offset, or the topic may have gone, between the check and the read.
+    const log = partition.log as PartitionLog;
+    const isBelow = partition.fetchOffset < log.logStartOffset;
+    partition.errorCode = isBelow ? kafkaErrors.OFFSET_OUT_OF_RANGE : kafkaErrors.KAFKA_STORAGE_ERROR;
+    return 0;
+  }
+}
+
+/** True when a partition advanced after the pass looked at it: waiting now could miss it. */
+export function hasMoved(plan: FetchPlan): boolean {
+  return plan.order.some(({ log, readableOffset }) => {
+    if (log === undefined) return false;
+    return (plan.isCommittedOnly ? log.lastStableOffset : log.highWatermark) > readableOffset;
+  });
+}
+
+/** About how many bytes arrived in all partitions since the pass. */
+export function arrivedBytes(plan: FetchPlan): number {
+  let bytes = 0;
+  for (const { log, logBytes } of plan.order) if (log !== undefined) bytes += Math.max(log.sizeBytes - logBytes, 0);
+  return bytes;
+}
+
+const unknownOffsets = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1 };
+
+export function describePartition(partition: FetchPartition): PartitionAnswer {
+  const { log, errorCode, partitionIndex, records } = partition;
+  const isReadable = log !== undefined && errorCode !== kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION;
+  const { highWatermark, lastStableOffset, logStartOffset } = isReadable ? log : unknownOffsets;
+  return {
+    partitionIndex,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    abortedTransactions: null,
+    records: records ?? noRecords,
+  };
+}
+
+const noRecords = Buffer.alloc(0);
