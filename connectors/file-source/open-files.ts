@@ -1,0 +1,95 @@
+/** Keeps files open within a budget: the ones used least recently are closed, and opened again by name when needed. */
+
+import { readFileSync } from 'node:fs';
+import { closeFile, errorCode, openForReading, statOpen } from './file-access.ts';
+import type { TrackedFile } from './tracked-file.ts';
+
+/** More descriptors than this help nobody; the process has other uses for them. */
+const mostByDefault = 512;
+
+/** Where the system does not tell how many descriptors there may be. */
+const assumedLimit = 256;
+
+/** Fewer would make it open and close for every read. */
+const fewest = 4;
+
+/** - `moved`: the name leads to another file now; a scan will find out more. */
+export type OpenOutcome = 'open' | 'moved' | 'gone' | 'no room';
+
+export class OpenFiles {
+  /** In the order of their last use. */
+  readonly #open = new Set<TrackedFile>();
+  #budget: number;
+
+  /** `budget` 0 takes a quarter of what the system allows the process. */
+  constructor(budget: number) {
+    this.#budget = budget > 0 ? budget : Math.min(mostByDefault, Math.max(fewest, Math.floor(descriptorLimit() / 4)));
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Rejects with the system's error when the file may not be opened. */
+  async open(file: TrackedFile): Promise<OpenOutcome> {
+    if (file.fd !== undefined) {
+      this.#open.delete(file);
+      this.#open.add(file);
+      return 'open';
+    }
+    if (!(await this.#makeRoom())) return 'no room';
+    let fd: number;
+    try {
+      fd = await openForReading(file.raw);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') return 'gone';
+      if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+      this.#budget = Math.max(fewest, Math.min(this.#budget, this.#open.size) - 1);
+      await this.#makeRoom();
+      return 'no room';
+    }
+    const { dev, ino } = await statOpen(fd);
+    if (dev !== file.facts.dev || ino !== file.facts.ino) {
+      await closeFile(fd);
+      return 'moved';
+    }
+    file.fd = fd;
+    this.#open.add(file);
+    return 'open';
+  }
+
+  async close(file: TrackedFile): Promise<void> {
+    const { fd, source } = file;
+    this.#open.delete(file);
+    file.fd = undefined;
+    file.source = undefined;
+    source?.close();
+    if (fd !== undefined) await closeFile(fd);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const file of this.#open) await this.close(file);
+  }
+
+  /** A file without a name could not be opened again, and a decoder would have to begin anew: those stay open. */
+  async #makeRoom(): Promise<boolean> {
+    while (this.#open.size >= this.#budget) {
+      const idlest = [...this.#open].find(
+        (file) => file.isNamed && file.facts.linkCount > 0 && file.compression === 'none',
+      );
+      if (idlest === undefined) return this.#open.size < 2 * this.#budget;
+      await this.close(idlest);
+    }
+    return true;
+  }
+}
+
+function descriptorLimit(): number {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return soft === undefined ? assumedLimit : Number(soft);
+  } catch {
+    return assumedLimit;
+  }
+}
