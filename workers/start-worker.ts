@@ -1,0 +1,141 @@
+/** Puts a worker together: connections, stores, herder, REST; opened in order, closed in reverse. */
+
+import { describeError } from '../core/base/errors.ts';
+import { Lifecycle } from '../core/base/lifecycle.ts';
+import { type Cluster, connectCluster, createProducer, joinGroup, openAdmin, type Producer } from '../core/client/index.ts';
+import { Herder } from './herder/herder.ts';
+import { InlineScheduler } from './scheduler/inline-scheduler.ts';
+import { ConfigStore } from './stores/config-store.ts';
+import { kafkaKeyedLog } from './stores/kafka-keyed-log.ts';
+import { OffsetStore } from './stores/offset-store.ts';
+import { StatusStore } from './stores/status-store.ts';
+import { TaskRuns } from './tasks/task-runs.ts';
+import { TaskNumbers } from './task-numbers.ts';
+import { type TopicAdmin, Topics } from './topics.ts';
+import { RunningWorker, type Worker } from './worker.ts';
+import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options.ts';
+
+/** What the rest of a worker stands on. */
+interface Ground {
+  readonly options: WorkerOptions;
+  readonly settings: WorkerSettings;
+  readonly life: Lifecycle;
+  readonly cluster: Cluster;
+  readonly producer: Producer;
+  readonly admin: TopicAdmin;
+  readonly topics: Topics;
+}
+
+interface Stores {
+  readonly config: ConfigStore;
+  readonly offsets: OffsetStore;
+  readonly statuses: StatusStore;
+}
+
+/** Resolves when the stores are read, what was declared before is being started, and REST listens. */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const life = new Lifecycle();
+  try {
+    return await start(options, life);
+  } catch (error) {
+    await life.close();
+    throw error;
+  }
+}
+
+async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
+  const settings = settingsOf(options);
+  const ground = await openGround(options, settings, life);
+  const numbers = new TaskNumbers();
+  let broken: string | undefined;
+  const onFailed = (error: unknown) => {
+    broken = `a topic of the worker cannot be read any more: ${describeError(error)}`;
+    options.logger.error({ reason: describeError(error) }, 'a topic of the worker cannot be read any more');
+  };
+  const events = { onChange: () => {}, onRestart: () => {}, onFailed } as StoreEvents;
+  const stores = await openStores(ground, events);
+  const herder = createHerder(ground, stores, numbers);
+  events.onChange = () => herder.reconcile();
+  events.onRestart = (request) => herder.onRestart(request);
+  life.onClose(() => herder.close());
+  const worker = new RunningWorker({ ...ground, ...stores, herder, numbers, brokenBecause: () => broken });
+  await worker.start();
+  return worker;
+}
+
+async function openGround(options: WorkerOptions, settings: WorkerSettings, life: Lifecycle): Promise<Ground> {
+  const { bootstrapServers, clock, logger } = options;
+  const clusterOptions = { bootstrapServers, clientId: settings.clientId, clock, logger };
+  const cluster = await life.open(
+    () => connectCluster(clusterOptions),
+    (part) => part.close(),
+  );
+  const producer = await life.open(
+    () => createProducer(cluster, { idempotent: true, acks: -1 }),
+    (part) => part.close(),
+  );
+  const admin = await life.open(
+    () => openAdmin(cluster),
+    (part) => part.close(),
+  );
+  const topics = new Topics({ admin, partitionCount: (topic) => cluster.partitionCount(topic) });
+  return { options, settings, life, cluster, producer, admin, topics };
+}
+
+type StoreEvents = {
+  -readonly [K in 'onChange' | 'onRestart' | 'onFailed']: ConstructorParameters<typeof ConfigStore>[0][K];
+};
+
+async function openStores({ options, settings, life, cluster, producer, topics }: Ground, events: StoreEvents): Promise<Stores> {
+  const { clock, logger } = options;
+  const names = settings.topics;
+  const logOf = async (topic: string, partitions: number) => {
+    const partitionCount = await topics.ensureCompacted(topic, partitions, names.replicationFactor);
+    return { log: kafkaKeyedLog({ cluster, producer, topic, partitionCount, clock }), partitionCount };
+  };
+  const { onFailed } = events;
+  const config = new ConfigStore({
+    log: (await logOf(names.config, 1)).log,
+    onChange: () => events.onChange(),
+    onRestart: (request) => events.onRestart(request),
+    onFailed,
+  });
+  const offsets = new OffsetStore({ ...(await logOf(names.offsets, names.offsetsPartitions)), onFailed });
+  const statuses = new StatusStore({ log: (await logOf(names.status, names.statusPartitions)).log, logger, onFailed });
+  life.onClose(() => Promise.all([config.close(), offsets.close(), statuses.close()]).then(() => {}));
+  await Promise.all([config.open(), offsets.open(), statuses.open()]);
+  return { config, offsets, statuses };
+}
+
+function createHerder({ options, settings, cluster, topics }: Ground, stores: Stores, numbers: TaskNumbers): Herder {
+  const { catalogue, loadConnector, clock, logger, bootstrapServers, rest } = options;
+  const runs = new TaskRuns({
+    settings,
+    bootstrapServers,
+    catalogue,
+    offsets: stores.offsets,
+    topics,
+    join: (groupId, names, events) => joinGroup(cluster, { groupId, topics: names, ...events }),
+    onNumbers: (task, totals, values) => numbers.report(task, totals, values),
+    onActiveTopic: ({ connector, index }, topic) => {
+      stores.statuses.activeTopic({ connector, topic, task: index, discoverTimestampMs: clock.nowMs() });
+    },
+    clock,
+    logger,
+  });
+  return new Herder({
+    ...stores,
+    catalogue,
+    loadConnector,
+    scheduler: options.scheduler ?? new InlineScheduler(),
+    startRun: (task, _epoch, onRunning) => {
+      numbers.startOver(task);
+      return runs.start(task, onRunning);
+    },
+    restartPolicy: settings.restartPolicy,
+    planTimeoutMs: settings.planTimeoutMs,
+    workerId: rest === undefined ? settings.clientId : `${rest.host}:${rest.port}`,
+    clock,
+    logger,
+  });
+}

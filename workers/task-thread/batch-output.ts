@@ -1,0 +1,208 @@
+/** Where a source appends: records go straight into the record batches of their topic partitions. */
+
+import type { SourceOffset, SourcePartition, SourceRecord } from '../../connectors/contract/record.ts';
+import type { RecordAppender, SourceOutput, SourcePosition } from '../../connectors/contract/source.ts';
+import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
+import { BatchMemory } from '../../core/protocol/batch-memory.ts';
+import type { Codec } from '../../core/protocol/compression.ts';
+import { canonicalJson } from '../stores/canonical-json.ts';
+import type { TopicBatch } from './delivery.ts';
+import { partitionOfSpread } from './spread.ts';
+
+/** Bytes a record takes beside key, value and headers, at most: lengths, deltas, attributes. */
+const recordOverheadBytes = 40;
+/** The fixed part of a record batch. */
+const batchOverheadBytes = 61;
+
+export interface BatchOutputOptions {
+  readonly pollBytes: number;
+  readonly batchBytes: number;
+  readonly compression: Codec;
+  /** The topic's partition count, made sure to exist; asked once per topic. */
+  readonly partitionCount: (topic: string) => Promise<number>;
+  /** A record that no batch can hold; throws to fail the task. The record's buffers are only valid during the call. */
+  readonly onOversized: (topic: string, record: SourceRecord, sizeBytes: number) => void;
+}
+
+/** One poll's worth, ready to be sent. `release` once nobody reads the batches any more: their memory is used again. */
+export interface BuiltPoll {
+  readonly batches: readonly TopicBatch[];
+  readonly positions: readonly SourcePosition[];
+  readonly recordCount: number;
+  readonly bytes: number;
+  release(): void;
+}
+
+/** What the appenders of one output share. */
+interface Poll {
+  usedBytes: number;
+  recordCount: number;
+}
+
+interface TopicPart {
+  /** Undefined until the topic was asked for; appenders go by spread until then. */
+  partitionCount: number | undefined;
+  readonly byPartition: Map<number, PartitionBatches>;
+  readonly bySpread: Map<number, PartitionBatches>;
+}
+
+export class BatchOutput implements SourceOutput {
+  readonly #options: BatchOutputOptions;
+  readonly #topics = new Map<string, TopicPart>();
+  readonly #positions = new Map<string, SourcePosition>();
+  readonly #poll: Poll = { usedBytes: 0, recordCount: 0 };
+  /** What two polls need, one being filled and one being sent, with some room for batches that grew. */
+  readonly #memory: BatchMemory;
+
+  constructor(options: BatchOutputOptions) {
+    this.#options = options;
+    this.#memory = new BatchMemory({ maxBytes: 3 * options.pollBytes });
+  }
+
+  get roomBytes(): number {
+    return this.#options.pollBytes - this.#poll.usedBytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#poll.recordCount === 0 && this.#positions.size === 0;
+  }
+
+  /** Asks for a topic before it is needed, so that its records need no second hand. */
+  async prepare(topic: string): Promise<void> {
+    const part = this.#topic(topic);
+    part.partitionCount ??= await this.#options.partitionCount(topic);
+  }
+
+  partition(topic: string, spread: number): RecordAppender {
+    const part = this.#topic(topic);
+    const bySpread = part.partitionCount === undefined;
+    const batches = bySpread ? part.bySpread : part.byPartition;
+    const key = bySpread ? spread : partitionOfSpread(spread, part.partitionCount ?? 1);
+    let appender = batches.get(key);
+    if (appender === undefined) {
+      appender = new PartitionBatches(topic, this.#options, this.#poll, this.#memory);
+      batches.set(key, appender);
+    }
+    return appender;
+  }
+
+  position(partition: SourcePartition, offset: SourceOffset | null): void {
+    const id = canonicalJson(partition);
+    this.#positions.delete(id);
+    this.#positions.set(id, { partition, offset });
+  }
+
+  /** Ends the poll: everything appended since the last call, as batches in order. */
+  async take(): Promise<BuiltPoll> {
+    const batches: TopicBatch[] = [];
+    for (const [topic, part] of this.#topics) {
+      if (part.bySpread.size > 0) part.partitionCount ??= await this.#options.partitionCount(topic);
+      const count = part.partitionCount ?? 1;
+      for (const [spread, ofSpread] of part.bySpread) {
+        for (const batch of ofSpread.take()) batches.push({ topic, partition: partitionOfSpread(spread, count), batch });
+      }
+      part.bySpread.clear();
+      for (const [partition, ofPartition] of part.byPartition) {
+        for (const batch of ofPartition.take()) batches.push({ topic, partition, batch });
+      }
+    }
+    return this.#finish(batches);
+  }
+
+  /** Forgets everything appended since the last `take`. */
+  discard(): void {
+    for (const part of this.#topics.values()) {
+      for (const batches of part.byPartition.values()) batches.take();
+      part.bySpread.clear();
+    }
+    this.#finish([]);
+  }
+
+  #finish(batches: readonly TopicBatch[]): BuiltPoll {
+    const { recordCount, usedBytes } = this.#poll;
+    const positions = [...this.#positions.values()];
+    this.#positions.clear();
+    this.#poll.usedBytes = 0;
+    this.#poll.recordCount = 0;
+    // A compressed batch has memory of its own; what it was made from stays with its builder.
+    const isOurs = this.#options.compression === 'none';
+    const release = () => {
+      if (isOurs) for (const { batch } of batches) this.#memory.give(batch);
+    };
+    return { batches, positions, recordCount, bytes: usedBytes, release };
+  }
+
+  #topic(topic: string): TopicPart {
+    let part = this.#topics.get(topic);
+    if (part === undefined) {
+      part = { partitionCount: undefined, byPartition: new Map(), bySpread: new Map() };
+      this.#topics.set(topic, part);
+    }
+    return part;
+  }
+}
+
+/** The batches of one topic partition, or of one spread while the partition count is not known. */
+class PartitionBatches implements RecordAppender {
+  readonly #topic: string;
+  readonly #options: BatchOutputOptions;
+  readonly #poll: Poll;
+  readonly #builder: BatchBuilder;
+  #sealed: Buffer[] = [];
+
+  constructor(topic: string, options: BatchOutputOptions, poll: Poll, memory: BatchMemory) {
+    this.#topic = topic;
+    this.#options = options;
+    this.#poll = poll;
+    this.#builder = new BatchBuilder({ memory });
+  }
+
+  append(bytes: Buffer, start: number, end: number, timestampMs: number): void {
+    const sizeBytes = end - start + recordOverheadBytes;
+    if (sizeBytes + batchOverheadBytes > this.#options.batchBytes) {
+      const record = { key: null, value: bytes.subarray(start, end), timestampMs };
+      this.#options.onOversized(this.#topic, record, sizeBytes);
+      return;
+    }
+    this.#builderFor(sizeBytes).append(bytes, start, end, timestampMs);
+    this.#count(sizeBytes);
+  }
+
+  appendRecord(record: SourceRecord): void {
+    const sizeBytes = sizeOf(record);
+    if (sizeBytes + batchOverheadBytes > this.#options.batchBytes) {
+      this.#options.onOversized(this.#topic, record, sizeBytes);
+      return;
+    }
+    this.#builderFor(sizeBytes).appendRecord(record);
+    this.#count(sizeBytes);
+  }
+
+  take(): Buffer[] {
+    this.#seal();
+    const sealed = this.#sealed;
+    this.#sealed = [];
+    return sealed;
+  }
+
+  #count(sizeBytes: number): void {
+    this.#poll.usedBytes += sizeBytes;
+    this.#poll.recordCount += 1;
+  }
+
+  #builderFor(sizeBytes: number): BatchBuilder {
+    if (this.#builder.sizeBytes + sizeBytes > this.#options.batchBytes) this.#seal();
+    return this.#builder;
+  }
+
+  #seal(): void {
+    if (this.#builder.count === 0) return;
+    this.#sealed.push(this.#builder.build({ compression: this.#options.compression }));
+  }
+}
+
+function sizeOf({ key, value, headers = [] }: SourceRecord): number {
+  let sizeBytes = recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const header of headers) sizeBytes += 10 + Buffer.byteLength(header.key) + (header.value?.length ?? 0);
+  return sizeBytes;
+}

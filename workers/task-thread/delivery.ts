@@ -1,0 +1,40 @@
+/** How what one poll appended becomes durable: records first, then source offsets (promise 1). */
+
+import type { SourcePosition } from '../../connectors/contract/source.ts';
+
+/** A record batch without producer fields, for one partition. */
+export interface TopicBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batch: Buffer;
+}
+
+/** The part of core/client's producer that runners use. */
+export interface BatchProducer {
+  /** Resolves when every batch is acknowledged by all in-sync replicas. */
+  send(batches: readonly TopicBatch[], signal?: AbortSignal): Promise<unknown>;
+}
+
+/**
+ * Makes one poll durable. At-least-once delivery sends twice; a transactional one will send both in one transaction.
+ * Resolves when records and offsets are durable; on rejection any part of them may be.
+ */
+export interface SourceDelivery {
+  deliver(records: readonly TopicBatch[], positions: readonly SourcePosition[], signal?: AbortSignal): Promise<void>;
+}
+
+export interface AtLeastOnceOptions {
+  readonly producer: BatchProducer;
+  /** Batches of the offset topic for these positions. */
+  readonly encodePositions: (positions: readonly SourcePosition[]) => readonly TopicBatch[];
+}
+
+export function atLeastOnceDelivery(options: AtLeastOnceOptions): SourceDelivery {
+  const { producer, encodePositions } = options;
+  return {
+    async deliver(records, positions, signal) {
+      if (records.length > 0) await producer.send(records, signal);
+      if (positions.length > 0) await producer.send(encodePositions(positions), signal);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** Puts a source task's runner together from the parts of its thread. */
+
+import { createProducer } from '../../core/client/index.ts';
+import { BatchOutput } from './batch-output.ts';
+import { atLeastOnceDelivery } from './delivery.ts';
+import type { ToThread } from './messages.ts';
+import { SourceErrors } from './source-errors.ts';
+import { SourcePositions } from './source-positions.ts';
+import { SourceRunner } from './source-runner.ts';
+import { loadSource, type ThreadContext } from './thread-context.ts';
+
+/** Kafka Connect's `delivery.timeout.ms` for source tasks: a broker that is away is waited for. */
+const deliveryTimeoutMs = 2_147_483_647;
+const requestTimeoutMs = 30_000;
+
+export async function run(context: ThreadContext): Promise<'stopped' | 'finished'> {
+  const { spec, link, logger, gauges, cluster, clock, gate } = context;
+  link.listen((message: ToThread) => {
+    if (message.type === 'pause') gate.pause();
+    else if (message.type === 'resume') gate.resume();
+    else if (message.type === 'stop') gate.stop();
+  });
+  const connector = await loadSource(spec);
+  const producer = createProducer(cluster, {
+    idempotent: true,
+    acks: -1,
+    requestTimeoutMs,
+    deliveryTimeoutMs,
+    maxBufferedBytes: 4 * spec.limits.pollBytes,
+  });
+  const { connector: name, taskIndex, connectorName, limits, offsetsTopic, offsetsPartitionCount } = spec;
+  const stored = spec.storedPositions;
+  const positions = new SourcePositions({ connector: name, stored, offsetsTopic, partitionCount: offsetsPartitionCount });
+  const { batchBytes, pollBytes } = limits;
+  const about = { connector: name, taskIndex, connectorName };
+  const errors = new SourceErrors({ ...about, policy: spec.errors, batchBytes, gauges, logger });
+  const output = new BatchOutput({
+    pollBytes,
+    batchBytes,
+    compression: spec.compression,
+    partitionCount: (topic) => activeTopic(context, topic),
+    onOversized: (topic, record, sizeBytes) => errors.oversized(topic, record, sizeBytes),
+  });
+  if (spec.topic !== undefined) await output.prepare(spec.topic);
+  if (spec.errors.deadLetterTopic !== undefined) await link.ensureTopic(spec.errors.deadLetterTopic, 'dead letters');
+  const encodePositions = (list: Parameters<SourcePositions['encode']>[0]) => positions.encode(list, clock.nowMs());
+  const runner = new SourceRunner({
+    createTask: () => connector.createTask(),
+    context: { connector: name, taskIndex, settings: spec.settings, once: spec.once, clock, logger, gauges },
+    positions,
+    output,
+    errors,
+    delivery: atLeastOnceDelivery({ producer, encodePositions }),
+    gate,
+    clock,
+    logger,
+    gauges,
+    longestRetryDelayMs: limits.longestRetryDelayMs,
+    onRunning: () => link.post({ type: 'running' }),
+  });
+  return await runner.run();
+}
+
+async function activeTopic({ link }: ThreadContext, topic: string): Promise<number> {
+  const partitionCount = await link.ensureTopic(topic, 'records');
+  link.post({ type: 'activeTopic', topic });
+  return partitionCount;
+}

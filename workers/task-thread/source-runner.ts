@@ -1,0 +1,140 @@
+/** Runs one source task: poll and build while the poll before is being made durable, never two in flight (promises 1 and 3). */
+
+import type { SourceTask, SourceTaskContext } from '../../connectors/contract/source.ts';
+import type { Clock } from '../../core/base/clock.ts';
+import { describeError } from '../../core/base/errors.ts';
+import type { Logger } from '../../core/base/logger.ts';
+import type { BatchOutput, BuiltPoll } from './batch-output.ts';
+import type { SourceDelivery, TopicBatch } from './delivery.ts';
+import type { Gate } from './gate.ts';
+import { isRetriable } from './plain-error.ts';
+import { retryDelayMs, retrying, sleepUnlessAborted } from './retrying.ts';
+import type { SourceErrors } from './source-errors.ts';
+import type { SourcePositions } from './source-positions.ts';
+import type { TaskGauges } from './task-gauges.ts';
+
+export interface SourceRunnerOptions {
+  /** A fresh task; called again when a retriable error made the runner reopen it. */
+  readonly createTask: () => SourceTask;
+  /** Everything of the context but the stored positions. */
+  readonly context: Omit<SourceTaskContext, 'storedPositions'>;
+  readonly positions: SourcePositions;
+  readonly output: BatchOutput;
+  readonly errors: SourceErrors;
+  readonly delivery: SourceDelivery;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly gauges: TaskGauges;
+  readonly longestRetryDelayMs: number;
+  /** The task is open and copies. */
+  readonly onRunning: () => void;
+}
+
+export class SourceRunner {
+  readonly #options: SourceRunnerOptions;
+  #task: SourceTask;
+  /** Retriable failures of `poll` in a row. */
+  #pollFailures = 0;
+  /** The poll that is being made durable; never rejects unseen. */
+  #inFlight: Promise<void> = Promise.resolve();
+
+  constructor(options: SourceRunnerOptions) {
+    this.#options = options;
+    this.#task = options.createTask();
+  }
+
+  /** Resolves when the task was stopped or has read everything there was; what it appended is durable then. */
+  async run(): Promise<'stopped' | 'finished'> {
+    const { onRunning, logger } = this.#options;
+    try {
+      await this.#open();
+      onRunning();
+      return await this.#loop();
+    } finally {
+      await this.#task.close().catch((error) => {
+        logger.warn({ reason: describeError(error) }, 'the source task failed to close');
+      });
+    }
+  }
+
+  #open(): Promise<void> {
+    const { context, positions } = this.#options;
+    const storedPositions = positions.stored().map(({ partition, offset }) => ({ partition, offset }));
+    return this.#task.open({ ...context, storedPositions });
+  }
+
+  async #loop(): Promise<'stopped' | 'finished'> {
+    const { gate, output, errors } = this.#options;
+    let outcome: 'more' | 'finished' = 'more';
+    while (outcome === 'more' && (await gate.open())) {
+      outcome = await this.#poll();
+      const built = await output.take();
+      const deadLetters = errors.take();
+      await this.#inFlight;
+      this.#inFlight = this.#settle(built, deadLetters);
+      // The failure is thrown where the promise is awaited: before the next poll is sent.
+      this.#inFlight.catch(() => {});
+    }
+    await this.#inFlight;
+    return outcome === 'finished' ? 'finished' : 'stopped';
+  }
+
+  async #poll(): Promise<'more' | 'finished'> {
+    const { gate, output, gauges } = this.#options;
+    try {
+      const outcome = await this.#task.poll(output, gate.signal);
+      this.#pollFailures = 0;
+      return outcome;
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      gauges.add('source_poll_retries_total', 1);
+      await this.#recover(error);
+      return 'more';
+    }
+  }
+
+  /**
+   * Waits, then polls again. A task that had appended before it failed is opened anew at the stored positions instead:
+   * nobody knows how much of what it appended its positions cover.
+   */
+  async #recover(error: unknown): Promise<void> {
+    const { clock, logger, gate, output, errors, longestRetryDelayMs } = this.#options;
+    const delayMs = retryDelayMs(this.#pollFailures, longestRetryDelayMs);
+    this.#pollFailures += 1;
+    logger.warn({ delayMs, reason: describeError(error) }, 'polling the source failed and is tried again');
+    const reopen = !output.isEmpty || errors.pending;
+    if (reopen) {
+      output.discard();
+      errors.discard();
+      await this.#inFlight;
+      await this.#task.close();
+    }
+    await sleepUnlessAborted(clock, delayMs, gate.signal);
+    if (!reopen) return;
+    this.#task = this.#options.createTask();
+    await this.#open();
+  }
+
+  /** Records and dead letters durable, then positions durable, then the source is told (promise 1). */
+  async #settle(built: BuiltPoll, failed: { deadLetters: readonly TopicBatch[]; failure: unknown }): Promise<void> {
+    const { delivery, clock, logger, gauges, longestRetryDelayMs, positions } = this.#options;
+    const onRetry = () => gauges.add('source_send_retries_total', 1);
+    const retry = { clock, logger, longestDelayMs: longestRetryDelayMs, onRetry };
+    if (failed.failure !== undefined) {
+      await retrying(() => delivery.deliver(failed.deadLetters, []), { ...retry, what: 'writing dead letters' });
+      throw failed.failure;
+    }
+    const batches = failed.deadLetters.length === 0 ? built.batches : [...built.batches, ...failed.deadLetters];
+    await retrying(() => delivery.deliver(batches, built.positions), { ...retry, what: 'writing records' });
+    built.release();
+    positions.store(built.positions);
+    gauges.add('source_records_total', built.recordCount);
+    gauges.add('source_bytes_total', built.bytes);
+    const task = this.#task;
+    if (built.positions.length > 0 && task.committed !== undefined) {
+      const committed = () => Promise.resolve(task.committed?.(built.positions));
+      await retrying(committed, { ...retry, what: 'acknowledging to the source' });
+    }
+  }
+}

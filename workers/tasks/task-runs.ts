@@ -1,0 +1,175 @@
+/** Starts runs of tasks: what the thread must know, the thread itself, and for a sink its place in the consumer group. */
+
+import type { Catalogue } from '../../config/index.ts';
+import type { SinkPosition } from '../../connectors/contract/sink.ts';
+import type { TopicPartition } from '../../connectors/contract/record.ts';
+import type { Clock } from '../../core/base/clock.ts';
+import type { Logger } from '../../core/base/logger.ts';
+import type { Codec } from '../../core/protocol/compression.ts';
+import { workerErrors } from '../error-codes.ts';
+import { definitionOf } from '../herder/planner.ts';
+import type { DesiredTask } from '../herder/reconcile.ts';
+import type { OffsetStore } from '../stores/offset-store.ts';
+import type { TaskSpec } from '../task-thread/messages.ts';
+import { plainError } from '../task-thread/plain-error.ts';
+import { type ErrorSettings, errorPolicyOf } from '../tolerance.ts';
+import type { Topics } from '../topics.ts';
+import type { WorkerSettings } from '../worker-options.ts';
+import { type GroupEvents, type GroupMember, SinkMembership } from './sink-membership.ts';
+import { TaskHost } from './task-host.ts';
+import type { TaskRun } from './task-supervisor.ts';
+
+export interface TaskRunsOptions {
+  readonly settings: WorkerSettings;
+  readonly bootstrapServers: readonly string[];
+  readonly catalogue: Catalogue;
+  readonly offsets: OffsetStore;
+  readonly topics: Topics;
+  readonly join: (groupId: string, topics: readonly string[], events: GroupEvents) => Promise<GroupMember>;
+  readonly onNumbers: (task: DesiredTask, totals: Numbers, values: Numbers) => void;
+  readonly onActiveTopic: (task: DesiredTask, topic: string) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type Numbers = Readonly<Record<string, number>>;
+
+/** A run with what a bounded run of the whole worker needs of it. */
+export interface SteeredRun extends TaskRun {
+  readonly kind: 'source' | 'sink';
+  assignment(): readonly TopicPartition[];
+  committed(): readonly SinkPosition[];
+  /** Resolves when everything below `ends` in the partitions of this task was written and its commit sent. */
+  drainTo(ends: readonly SinkPosition[]): Promise<void>;
+}
+
+interface TypedSettings extends ErrorSettings {
+  readonly topic?: string;
+  readonly 'producer.override.compression.type'?: Codec;
+  readonly 'consumer.override.auto.offset.reset'?: 'earliest' | 'latest';
+  readonly topics?: readonly string[];
+  readonly 'topics.regex'?: RegExp;
+}
+
+export class TaskRuns {
+  readonly #options: TaskRunsOptions;
+
+  constructor(options: TaskRunsOptions) {
+    this.#options = options;
+  }
+
+  async start(task: DesiredTask, onRunning: () => void): Promise<SteeredRun> {
+    const { catalogue } = this.#options;
+    const definition = definitionOf(catalogue, task.connectorSettings);
+    const typed = definition.require(task.connectorSettings) as TypedSettings;
+    const spec = await this.#spec(task, definition.kind, definition.name, typed);
+    return definition.kind === 'source'
+      ? this.#startSource(task, spec, onRunning)
+      : this.#startSink(task, spec, typed, onRunning);
+  }
+
+  #startSource(task: DesiredTask, spec: TaskSpec, onRunning: () => void): SteeredRun {
+    const host = this.#host(task, spec, { onRunning, onCommit: () => {} });
+    return {
+      kind: 'source',
+      ended: host.ended,
+      setPaused: (paused) => (paused ? host.pause() : host.resume()),
+      stop: () => host.stop(this.#options.settings.taskStopMs),
+      assignment: () => [],
+      committed: () => [],
+      drainTo: () => Promise.resolve(),
+    };
+  }
+
+  async #startSink(task: DesiredTask, spec: TaskSpec, typed: TypedSettings, onRunning: () => void): Promise<SteeredRun> {
+    const { settings, clock, logger, join, topics, onActiveTopic } = this.#options;
+    const names = await topics.matching(typed.topics, typed['topics.regex']);
+    if (names.length === 0) {
+      const message = `no topic matches ${typed['topics.regex']?.source ?? ''} yet`;
+      throw workerErrors.error('topic-unavailable', { message, where: task.connector });
+    }
+    for (const topic of names) {
+      await topics.ensure(topic, 'records');
+      onActiveTopic(task, topic);
+    }
+    const host: TaskHost = this.#host(task, spec, { onRunning, onCommit: (positions) => membership.commit(positions) });
+    const membership = new SinkMembership({
+      join: (events) => join(groupIdOf(task.connector), names, events),
+      user: host,
+      clock,
+      logger: logger.child({ connector: task.connector, task: task.index }),
+      lastCommitMs: settings.taskStopMs,
+      onFailed: (error) => host.fail(plainError(error)),
+    });
+    membership.join().catch((error) => host.fail(plainError(error)));
+    const ended = host.ended.then(async (end) => {
+      await membership.leave().catch(() => {});
+      return end;
+    });
+    return {
+      kind: 'sink',
+      ended,
+      setPaused: (paused) => (paused ? host.pause() : host.resume()),
+      stop: async () => {
+        await host.stop(settings.taskStopMs);
+        return await ended;
+      },
+      assignment: () => membership.assignment,
+      committed: () => membership.committed,
+      drainTo: async (ends) => {
+        await host.drainTo(ends);
+        await membership.flush();
+      },
+    };
+  }
+
+  #host(
+    task: DesiredTask,
+    spec: TaskSpec,
+    on: { onRunning: () => void; onCommit: (positions: readonly SinkPosition[]) => void },
+  ): TaskHost {
+    const { settings, clock, logger, topics, onNumbers, onActiveTopic } = this.#options;
+    return new TaskHost({
+      ...on,
+      spec,
+      threadLimits: settings.threadLimits,
+      clock,
+      logger,
+      onGauges: (totals, values) => onNumbers(task, totals, values),
+      onActiveTopic: (topic) => onActiveTopic(task, topic),
+      ensureTopic: (topic, purpose) => topics.ensure(topic, purpose),
+    });
+  }
+
+  async #spec(
+    task: DesiredTask,
+    kind: 'source' | 'sink',
+    connectorName: string,
+    typed: TypedSettings,
+  ): Promise<TaskSpec> {
+    const { settings, bootstrapServers, offsets } = this.#options;
+    return {
+      connector: task.connector,
+      taskIndex: task.index,
+      kind,
+      connectorName,
+      connectorsModule: settings.connectorsModule,
+      settings: task.settings,
+      bootstrapServers,
+      once: settings.once,
+      storedPositions: kind === 'source' ? await offsets.read(task.connector) : [],
+      offsetsTopic: settings.topics.offsets,
+      offsetsPartitionCount: offsets.partitionCount,
+      topic: typed.topic,
+      compression: typed['producer.override.compression.type'] ?? 'none',
+      startAt: typed['consumer.override.auto.offset.reset'] ?? 'earliest',
+      errors: errorPolicyOf(typed),
+      limits: settings.limits,
+    };
+  }
+}
+
+/** Kafka Connect's name for a sink's consumer group. */
+export function groupIdOf(connector: string): string {
+  return `connect-${connector}`;
+}

@@ -1,0 +1,86 @@
+/** Topics as the worker needs them: there, with the right settings, and found by pattern. */
+
+import { messageOf } from '../core/base/errors.ts';
+import { workerErrors } from './error-codes.ts';
+import type { SinkPosition } from '../connectors/contract/sink.ts';
+
+export interface TopicSpec {
+  readonly topic: string;
+  /** -1 takes the broker's default. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** The part of core/client's administration that workers use. */
+export interface TopicAdmin {
+  /** Creates the topics that are missing; those that are there stay as they are. */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<unknown>;
+  listTopics(): Promise<readonly string[]>;
+  /** The settings of a topic by Kafka's names. */
+  describeConfigs(topic: string): Promise<Readonly<Record<string, string>>>;
+  /** A group's committed offsets. */
+  fetchGroupOffsets(groupId: string): Promise<readonly SinkPosition[]>;
+}
+
+export interface TopicsOptions {
+  readonly admin: TopicAdmin;
+  readonly partitionCount: (topic: string) => Promise<number>;
+}
+
+/** A dead letter holds one record of any topic, which may be larger than what others take. */
+const deadLetterConfig = { 'max.message.bytes': String(64 * 1024 * 1024) };
+
+export class Topics {
+  readonly #options: TopicsOptions;
+  /** Known to be there; bounded by the topics connectors name. */
+  readonly #ensured = new Map<string, Promise<number>>();
+
+  constructor(options: TopicsOptions) {
+    this.#options = options;
+  }
+
+  /** The topic's partition count; creates it with the broker's default settings when it is missing. */
+  ensure(topic: string, purpose: 'records' | 'dead letters'): Promise<number> {
+    const known = this.#ensured.get(topic);
+    if (known !== undefined) return known;
+    const isDeadLetters = purpose === 'dead letters';
+    const spec = { topic, partitions: isDeadLetters ? 1 : -1, replicationFactor: -1 };
+    const ensuring = this.create([{ ...spec, config: isDeadLetters ? deadLetterConfig : {} }]).then(() => {
+      return this.#options.partitionCount(topic);
+    });
+    this.#ensured.set(topic, ensuring);
+    ensuring.catch(() => this.#ensured.delete(topic));
+    return ensuring;
+  }
+
+  /** Creates those of the topics that are missing. Throws `worker/topic-unavailable`. */
+  async create(topics: readonly TopicSpec[]): Promise<void> {
+    try {
+      await this.#options.admin.ensureTopics(topics);
+    } catch (cause) {
+      const where = topics.map(({ topic }) => topic).join(', ');
+      throw workerErrors.error('topic-unavailable', { message: messageOf(cause), where, cause });
+    }
+  }
+
+  /** The topics a sink reads: those it names, or those its pattern matches now. */
+  async matching(names: readonly string[] | undefined, pattern: RegExp | undefined): Promise<readonly string[]> {
+    if (pattern === undefined) return names ?? [];
+    const all = await this.#options.admin.listTopics();
+    return all.filter((topic) => pattern.exec(topic)?.[0] === topic).sort();
+  }
+
+  /**
+   * Makes sure of a topic the worker keeps state on; answers its partition count. Throws `worker/topic-not-compacted`
+   * for one that would forget what is old (KAFKA-9216).
+   */
+  async ensureCompacted(topic: string, partitions: number, replicationFactor: number): Promise<number> {
+    const { admin, partitionCount } = this.#options;
+    await this.create([{ topic, partitions, replicationFactor, config: { 'cleanup.policy': 'compact' } }]);
+    const policy = (await admin.describeConfigs(topic))['cleanup.policy'] ?? 'delete';
+    if (policy === 'compact') return await partitionCount(topic);
+    const message = `the topic has cleanup.policy=${policy}, so the broker would delete what the worker must remember`;
+    throw workerErrors.error('topic-not-compacted', { message, where: topic });
+  }
+}

@@ -1,0 +1,103 @@
+/** What a worker can be told, and what it assumes otherwise. */
+
+import type { Catalogue } from '../config/index.ts';
+import type { SinkConnector } from '../connectors/contract/sink.ts';
+import type { SourceConnector } from '../connectors/contract/source.ts';
+import type { Clock } from '../core/base/clock.ts';
+import type { Logger } from '../core/base/logger.ts';
+import type { Scheduler } from './scheduler/scheduler.ts';
+import type { RestartPolicy } from './tasks/restart-delay.ts';
+import { defaultRestartPolicy } from './tasks/restart-delay.ts';
+import type { ThreadLimits } from './tasks/task-host.ts';
+import type { TaskLimits } from './task-thread/messages.ts';
+
+export interface WorkerOptions {
+  /** Each `host:port`. */
+  readonly bootstrapServers: readonly string[];
+  /** Names the pool of workers that share the topics below; `millrace` unless told. */
+  readonly groupId?: string;
+  readonly clientId?: string;
+  /** Undefined: no REST interface. Port 0 picks a free one. */
+  readonly rest: { readonly host: string; readonly port: number } | undefined;
+  readonly catalogue: Catalogue;
+  readonly loadConnector: (name: string) => Promise<SourceConnector | SinkConnector>;
+  /** URL of the module whose `loadConnector` the task threads use; that of the catalogue of this product unless told. */
+  readonly connectorsModule?: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Sources read what is there now and finish. */
+  readonly once?: boolean;
+  readonly topics?: Partial<InternalTopics>;
+  readonly limits?: Partial<TaskLimits>;
+  readonly threadLimits?: Partial<ThreadLimits>;
+  readonly restartPolicy?: Partial<RestartPolicy>;
+  /** How long a task may take to drain and close when it is stopped. */
+  readonly taskStopMs?: number;
+  /** How long a connector may take to plan its tasks. */
+  readonly planTimeoutMs?: number;
+  /** The one that runs everything here unless told. */
+  readonly scheduler?: Scheduler;
+}
+
+/** Kafka Connect's three topics, by our names for them. */
+export interface InternalTopics {
+  readonly config: string;
+  readonly offsets: string;
+  readonly offsetsPartitions: number;
+  readonly status: string;
+  readonly statusPartitions: number;
+  /** -1 takes the broker's default. */
+  readonly replicationFactor: number;
+}
+
+/** Few partitions: a topic of a single process is read whole at every start. Kafka Connect makes 25 and 5. */
+export const defaultTopics: InternalTopics = {
+  config: 'millrace-configs',
+  offsets: 'millrace-offsets',
+  offsetsPartitions: 4,
+  status: 'millrace-status',
+  statusPartitions: 1,
+  replicationFactor: -1,
+};
+
+const mib = 1024 * 1024;
+
+export const defaultLimits: TaskLimits = {
+  pollBytes: 4 * mib,
+  batchBytes: 1_000_000,
+  fetchBytes: 8 * mib,
+  fetchPartitionBytes: 2 * mib,
+  deadLetterBytes: 8 * mib,
+  longestRetryDelayMs: 10_000,
+};
+
+export const defaultThreadLimits: ThreadLimits = { oldGenerationMb: 256, youngGenerationMb: 8 };
+
+/** The options with every assumption filled in. */
+export interface WorkerSettings {
+  readonly groupId: string;
+  readonly clientId: string;
+  readonly connectorsModule: string;
+  readonly once: boolean;
+  readonly topics: InternalTopics;
+  readonly limits: TaskLimits;
+  readonly threadLimits: ThreadLimits;
+  readonly restartPolicy: RestartPolicy;
+  readonly taskStopMs: number;
+  readonly planTimeoutMs: number;
+}
+
+export function settingsOf(options: WorkerOptions): WorkerSettings {
+  return {
+    groupId: options.groupId ?? 'millrace',
+    clientId: options.clientId ?? 'millrace-worker',
+    connectorsModule: options.connectorsModule ?? new URL('../connectors/catalogue.ts', import.meta.url).href,
+    once: options.once ?? false,
+    topics: { ...defaultTopics, ...options.topics },
+    limits: { ...defaultLimits, ...options.limits },
+    threadLimits: { ...defaultThreadLimits, ...options.threadLimits },
+    restartPolicy: { ...defaultRestartPolicy, ...options.restartPolicy },
+    taskStopMs: options.taskStopMs ?? 15_000,
+    planTimeoutMs: options.planTimeoutMs ?? 60_000,
+  };
+}

@@ -1,0 +1,118 @@
+/** A running worker as its owner sees it. */
+
+import type { CompiledPipeline } from '../config/index.ts';
+import type { Lifecycle } from '../core/base/lifecycle.ts';
+import { type Cluster, latestOffset, listOffsets } from '../core/client/index.ts';
+import { type Health, healthOf } from './health.ts';
+import type { Herder } from './herder/herder.ts';
+import { type RunProgress, type RunSummary, progressOf, runToEnd } from './run-to-end.ts';
+import type { OffsetStore } from './stores/offset-store.ts';
+import type { StatusStore } from './stores/status-store.ts';
+import type { TaskNumbers } from './task-numbers.ts';
+import type { TopicAdmin, Topics } from './topics.ts';
+import type { WorkerOptions, WorkerSettings } from './worker-options.ts';
+
+export interface Worker {
+  /** Undefined when no REST interface was asked for. */
+  readonly restAddress: { readonly host: string; readonly port: number } | undefined;
+  readonly herder: Herder;
+  readonly numbers: TaskNumbers;
+  health(): Health;
+  /** Makes sure of the topics, then puts the connectors; what is as declared is left alone. */
+  applyPipelines(pipelines: readonly CompiledPipeline[]): Promise<void>;
+  /**
+   * For a worker started with `once`: resolves when every source has read what there was and every sink has written and
+   * committed it. Rejects with `worker/run-failed` when something failed for good. `onProgress` is called about four
+   * times a second.
+   */
+  runToEnd(options?: RunOptions): Promise<RunSummary>;
+  /** Totals since the start. */
+  progress(): RunProgress;
+  /** Drains every task and closes everything. Idempotent; each task has the deadline it was started with. */
+  close(): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly onProgress?: (progress: RunProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What REST and the worker's owner act upon. */
+export interface WorkerParts {
+  readonly options: WorkerOptions;
+  readonly settings: WorkerSettings;
+  readonly life: Lifecycle;
+  readonly cluster: Cluster;
+  readonly admin: TopicAdmin;
+  readonly topics: Topics;
+  readonly offsets: OffsetStore;
+  readonly statuses: StatusStore;
+  readonly herder: Herder;
+  readonly numbers: TaskNumbers;
+  readonly brokenBecause: () => string | undefined;
+}
+
+export class RunningWorker implements Worker {
+  readonly #parts: WorkerParts;
+  #started = false;
+  #restAddress: Worker['restAddress'];
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  get restAddress(): Worker['restAddress'] {
+    return this.#restAddress;
+  }
+
+  get herder(): Herder {
+    return this.#parts.herder;
+  }
+
+  get numbers(): TaskNumbers {
+    return this.#parts.numbers;
+  }
+
+  async start(): Promise<void> {
+    this.#parts.herder.start();
+    this.#started = true;
+  }
+
+  health(): Health {
+    const { herder, brokenBecause } = this.#parts;
+    return healthOf({ herder, started: this.#started, broken: brokenBecause() });
+  }
+
+  async applyPipelines(pipelines: readonly CompiledPipeline[]): Promise<void> {
+    const { topics, herder } = this.#parts;
+    const specs = pipelines.flatMap((pipeline) => pipeline.topics);
+    await topics.create(specs.map(({ name, ...rest }) => ({ topic: name, ...rest })));
+    for (const { connectors } of pipelines) {
+      for (const { name, config } of connectors) await herder.commands.put(name, config);
+    }
+  }
+
+  runToEnd({ onProgress, signal }: RunOptions = {}): Promise<RunSummary> {
+    const { herder, numbers, options } = this.#parts;
+    const endsOf = (topics: readonly string[]) => this.#endsOf(topics);
+    return runToEnd({ herder, numbers, endsOf, clock: options.clock, onProgress, signal });
+  }
+
+  progress(): RunProgress {
+    return progressOf(this.#parts.numbers);
+  }
+
+  close(): Promise<void> {
+    return this.#parts.life.close();
+  }
+
+  async #endsOf(topics: readonly string[]) {
+    const { cluster } = this.#parts;
+    const queries = [];
+    for (const topic of topics) {
+      const count = await cluster.partitionCount(topic);
+      for (let partition = 0; partition < count; partition++) queries.push({ topic, partition, timestampMs: latestOffset });
+    }
+    return queries.length === 0 ? [] : await listOffsets(cluster, queries);
+  }
+}
