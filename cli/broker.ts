@@ -17,12 +17,26 @@ export interface BrokerOptions {
 
 export async function broker({ listen, dataDir, durability, logLevel }: BrokerOptions): Promise<ExitCode> {
   const logger = createLogger({ level: logLevel, isTerminal: process.stderr.isTTY === true });
-  const running = await startBroker({ listen, dataDir, durability, disk: nodeDisk, clock: systemClock, logger });
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  const running = await startBroker({
+    listen,
+    dataDir,
+    durability,
+    disk: nodeDisk,
+    clock: systemClock,
+    logger,
+    onFailed: fail,
+  });
   process.stdout.write(`broker    ${formatAddress(running)}   data in ${dataDir}\n`);
   const stop = onStopSignal((signal) => logger.info({ signal }, 'stopping; once more ends at once'));
-  const reason = await Promise.race([stop.requested, running.failed]);
-  stop.dispose();
-  await running.close();
-  if (typeof reason === 'string') return exitCodes.ok;
-  throw reason;
+  try {
+    await Promise.race([stop.requested, failed]);
+    return exitCodes.ok;
+  } finally {
+    stop.dispose();
+    await running.close();
+  }
 }
