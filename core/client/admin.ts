@@ -86,7 +86,12 @@ export class Admin {
 
   async describeGroups(groupIds: readonly string[]): Promise<GroupSummary[]> {
     const { groups } = await this.#call('describing groups', (admin) => admin.describeGroups([...groupIds]));
-    return groups.map(({ groupId, state, protocolType, members }) => ({ groupId, state, protocolType, members }));
+    return groups.map(({ groupId, state, protocolType, members }) => ({
+      groupId,
+      state,
+      protocolType,
+      members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, clientHost })),
+    }));
   }
 
   /** Everything a group has committed. */

@@ -1,6 +1,6 @@
 /** Makes kafkajs clients that log into our logger, retry sanely, and whose failures read like ours. */
 
-import kafkajs, { type Kafka, type LogEntry, type logLevel as LogLevel } from 'kafkajs';
+import kafkajs, { type Kafka, type LogEntry } from 'kafkajs';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { clientErrors } from './error-codes.ts';
@@ -32,19 +32,17 @@ export function createKafkajs(options: KafkajsOptions): Kafka {
   });
 }
 
-/** kafkajs is loud about what it cures itself: its errors become warnings here and the rest is for debugging. */
+/**
+ * kafkajs calls every answer with an error code an error, also those that are part of the protocol (a rebalance, a
+ * coordinator that moved), and cures most of the rest. What it cannot cure it throws, and that is reported by the caller.
+ */
 function log(
   logger: Logger,
   { namespace, level, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }: LogEntry,
 ): void {
   const said = { kafkajs: namespace, ...fields };
-  if (isAtLeast(level, logLevel.ERROR)) logger.warn(said, message);
+  if (level === logLevel.ERROR && namespace !== 'Connection') logger.warn(said, message);
   else logger.debug(said, message);
-}
-
-/** kafkajs counts levels down: 1 is an error, 2 a warning, 4 information. */
-function isAtLeast(level: LogLevel, threshold: LogLevel): boolean {
-  return level <= threshold;
 }
 
 let isTimerWarningMuted = false;
