@@ -1,7 +1,7 @@
 /** A bounded run: sources finish, sinks read up to where the topics ended then, everything is drained and committed. */
 
-import type { SinkPosition } from '../connectors/contract/sink.ts';
 import type { TopicPartition } from '../connectors/contract/record.ts';
+import type { SinkPosition } from '../connectors/contract/sink.ts';
 import type { Clock } from '../core/base/clock.ts';
 import { workerErrors } from './error-codes.ts';
 import type { Herder } from './herder/herder.ts';
@@ -109,26 +109,36 @@ function sourcesFinished(herder: Herder): boolean {
 /** What the sinks must reach is asked for once: what is written later belongs to a later run. */
 async function drainSinks(options: RunToEndOptions): Promise<void> {
   const { herder, endsOf } = options;
-  const topics = new Map<string, readonly string[]>();
-  for (const name of started(herder)) if (herder.typeOf(name) === 'sink') topics.set(name, herder.activeTopics(name));
-  const ends = await endsOf([...new Set([...topics.values()].flat())]);
-  const waiting = Array.from(topics, ([name, read]) => drainSink(options, name, ends.filter((end) => read.includes(end.topic))));
-  await Promise.all(waiting);
+  const sinks = started(herder).filter((name) => herder.typeOf(name) === 'sink');
+  await until(options, () => sinks.every((name) => runsOf(herder, name).length > 0));
+  const read = new Map(sinks.map((name) => [name, new Set(runsOf(herder, name).flatMap((run) => run.topics))]));
+  const ends = await endsOf([...new Set([...read.values()].flatMap((topics) => [...topics]))]);
+  const ofSink = (name: string) => ends.filter((end) => read.get(name)?.has(end.topic) === true);
+  await Promise.all(sinks.map((name) => drainSink(options, name, ofSink(name))));
 }
 
 /** Asks again when a rebalance or a restart moved partitions, until the group's commits show that all is written. */
 async function drainSink(options: RunToEndOptions, connector: string, ends: readonly SinkPosition[]): Promise<void> {
   const { herder } = options;
-  const runs = () => herder.tasks().flatMap(({ task, run }) => (task.connector === connector && run !== undefined ? [run as SteeredRun] : []));
-  const owned = () => new Set(runs().flatMap((run) => run.assignment().map(keyOf)));
+  const owned = () => new Set(runsOf(herder, connector).flatMap((run) => run.assignment().map(keyOf)));
+  const offsetOf = (end: SinkPosition) => {
+    const found = runsOf(herder, connector).flatMap((run) =>
+      run.committed().filter((each) => keyOf(each) === keyOf(end)),
+    );
+    return Math.max(0, ...found.map(({ offset }) => offset));
+  };
   for (;;) {
     await until(options, () => ends.every((end) => owned().has(keyOf(end))));
-    await Promise.all(runs().map((run) => run.drainTo(ends)));
-    const committed = new Map(runs().flatMap((run) => run.committed().map((each) => [keyOf(each), each.offset] as const)));
-    if (ends.every((end) => (committed.get(keyOf(end)) ?? 0) >= end.offset)) return;
+    await Promise.all(runsOf(herder, connector).map((run) => run.drainTo(ends)));
+    if (ends.every((end) => offsetOf(end) >= end.offset)) return;
     await options.clock.sleep(pollMs, options.signal);
     throwIfStuck(herder);
   }
+}
+
+function runsOf(herder: Herder, connector: string): SteeredRun[] {
+  const runs = herder.tasks().filter(({ task, run }) => task.connector === connector && run !== undefined);
+  return runs.map(({ run }) => run as SteeredRun);
 }
 
 function started(herder: Herder): string[] {

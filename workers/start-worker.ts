@@ -2,15 +2,22 @@
 
 import { describeError } from '../core/base/errors.ts';
 import { Lifecycle } from '../core/base/lifecycle.ts';
-import { type Cluster, connectCluster, createProducer, joinGroup, openAdmin, type Producer } from '../core/client/index.ts';
+import {
+  type Cluster,
+  connectCluster,
+  createProducer,
+  joinGroup,
+  openAdmin,
+  type Producer,
+} from '../core/client/index.ts';
 import { Herder } from './herder/herder.ts';
 import { InlineScheduler } from './scheduler/inline-scheduler.ts';
 import { ConfigStore } from './stores/config-store.ts';
 import { kafkaKeyedLog } from './stores/kafka-keyed-log.ts';
 import { OffsetStore } from './stores/offset-store.ts';
 import { StatusStore } from './stores/status-store.ts';
-import { TaskRuns } from './tasks/task-runs.ts';
 import { TaskNumbers } from './task-numbers.ts';
+import { TaskRuns } from './tasks/task-runs.ts';
 import { type TopicAdmin, Topics } from './topics.ts';
 import { RunningWorker, type Worker } from './worker.ts';
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options.ts';
@@ -86,7 +93,10 @@ type StoreEvents = {
   -readonly [K in 'onChange' | 'onRestart' | 'onFailed']: ConstructorParameters<typeof ConfigStore>[0][K];
 };
 
-async function openStores({ options, settings, life, cluster, producer, topics }: Ground, events: StoreEvents): Promise<Stores> {
+async function openStores(
+  { options, settings, life, cluster, producer, topics }: Ground,
+  events: StoreEvents,
+): Promise<Stores> {
   const { clock, logger } = options;
   const names = settings.topics;
   const logOf = async (topic: string, partitions: number) => {

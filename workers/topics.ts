@@ -1,8 +1,8 @@
 /** Topics as the worker needs them: there, with the right settings, and found by pattern. */
 
+import type { SinkPosition } from '../connectors/contract/sink.ts';
 import { messageOf } from '../core/base/errors.ts';
 import { workerErrors } from './error-codes.ts';
-import type { SinkPosition } from '../connectors/contract/sink.ts';
 
 export interface TopicSpec {
   readonly topic: string;

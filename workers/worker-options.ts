@@ -6,10 +6,10 @@ import type { SourceConnector } from '../connectors/contract/source.ts';
 import type { Clock } from '../core/base/clock.ts';
 import type { Logger } from '../core/base/logger.ts';
 import type { Scheduler } from './scheduler/scheduler.ts';
+import type { TaskLimits } from './task-thread/messages.ts';
 import type { RestartPolicy } from './tasks/restart-delay.ts';
 import { defaultRestartPolicy } from './tasks/restart-delay.ts';
 import type { ThreadLimits } from './tasks/task-host.ts';
-import type { TaskLimits } from './task-thread/messages.ts';
 
 export interface WorkerOptions {
   /** Each `host:port`. */

@@ -5,7 +5,7 @@ import type { Lifecycle } from '../core/base/lifecycle.ts';
 import { type Cluster, latestOffset, listOffsets } from '../core/client/index.ts';
 import { type Health, healthOf } from './health.ts';
 import type { Herder } from './herder/herder.ts';
-import { type RunProgress, type RunSummary, progressOf, runToEnd } from './run-to-end.ts';
+import { progressOf, type RunProgress, type RunSummary, runToEnd } from './run-to-end.ts';
 import type { OffsetStore } from './stores/offset-store.ts';
 import type { StatusStore } from './stores/status-store.ts';
 import type { TaskNumbers } from './task-numbers.ts';
@@ -111,7 +111,8 @@ export class RunningWorker implements Worker {
     const queries = [];
     for (const topic of topics) {
       const count = await cluster.partitionCount(topic);
-      for (let partition = 0; partition < count; partition++) queries.push({ topic, partition, timestampMs: latestOffset });
+      for (let partition = 0; partition < count; partition++)
+        queries.push({ topic, partition, timestampMs: latestOffset });
     }
     return queries.length === 0 ? [] : await listOffsets(cluster, queries);
   }

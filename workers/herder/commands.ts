@@ -2,12 +2,12 @@
 
 import type { Catalogue } from '../../config/index.ts';
 import { workerErrors } from '../error-codes.ts';
-import type { ConfigStore } from '../stores/config-store.ts';
 import { configRecords, type Settings, type TargetState } from '../stores/config-records.ts';
+import type { ConfigStore } from '../stores/config-store.ts';
 import { Turns } from '../turns.ts';
-import { sameSettings, targetOf } from './reconcile.ts';
 import { checkConnector } from './check-connector.ts';
 import { unmasked } from './masking.ts';
+import { sameSettings, targetOf } from './reconcile.ts';
 
 export interface CommandsOptions {
   readonly catalogue: Catalogue;

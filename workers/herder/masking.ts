@@ -20,7 +20,8 @@ export function masked(settings: Settings, definition: ConnectorDefinition | und
 /** Puts the current value where a masked one came back. */
 export function unmasked(settings: Settings, current: Settings | undefined): Settings {
   const complete: Record<string, string> = {};
-  for (const [key, value] of Object.entries(settings)) complete[key] = value === blot ? (current?.[key] ?? value) : value;
+  for (const [key, value] of Object.entries(settings))
+    complete[key] = value === blot ? (current?.[key] ?? value) : value;
   return complete;
 }
 

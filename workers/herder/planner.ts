@@ -1,8 +1,8 @@
 /** Turns a connector's settings into task settings: sources plan for themselves, sinks get equal tasks. */
 
 import type { Catalogue, ConnectorDefinition } from '../../config/index.ts';
-import type { SourceConnector } from '../../connectors/contract/source.ts';
 import type { SinkConnector } from '../../connectors/contract/sink.ts';
+import type { SourceConnector } from '../../connectors/contract/source.ts';
 import { workerErrors } from '../error-codes.ts';
 import type { Settings } from '../stores/config-records.ts';
 

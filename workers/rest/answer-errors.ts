@@ -56,7 +56,8 @@ function statusOf(error: unknown): number {
 }
 
 function textOf(error: unknown, status: number): string | undefined {
-  if (error instanceof MillraceError) return error.message.includes('\n') ? error.message : `${error.message}. ${error.fix}`;
+  if (error instanceof MillraceError)
+    return error.message.includes('\n') ? error.message : `${error.message}. ${error.fix}`;
   return status in reasonOfStatus ? undefined : messageOf(error);
 }
 

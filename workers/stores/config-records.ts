@@ -61,8 +61,7 @@ export const configRecords = {
   /** `state` shows STOPPED as PAUSED to workers that know only the older field. */
   targetState: (name: string, state: TargetState | null): StoreRecord => ({
     key: `target-state-${name}`,
-    value:
-      state === null ? null : JSON.stringify({ state: state === 'STOPPED' ? 'PAUSED' : state, 'state.v2': state }),
+    value: state === null ? null : JSON.stringify({ state: state === 'STOPPED' ? 'PAUSED' : state, 'state.v2': state }),
   }),
   restart: (request: RestartRequest): StoreRecord => ({
     key: `restart-connector-${request.connector}`,

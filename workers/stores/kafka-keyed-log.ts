@@ -45,7 +45,11 @@ async function append(options: KafkaKeyedLogOptions, records: readonly StoreReco
   return stored.map(({ partition, baseOffset }) => ({ partition, offset: baseOffset + counts.get(partition)! }));
 }
 
-async function tail({ cluster, topic }: KafkaKeyedLogOptions, handler: TailHandler, signal: AbortSignal): Promise<void> {
+async function tail(
+  { cluster, topic }: KafkaKeyedLogOptions,
+  handler: TailHandler,
+  signal: AbortSignal,
+): Promise<void> {
   const reader = tailTopic(cluster, topic, {
     onRecord: ({ key, value }) => {
       handler.onRecord({ key: key?.toString('utf8') ?? '', value: value?.toString('utf8') ?? null });

@@ -1,7 +1,7 @@
 /** The status topic as a store: what every connector and task last said about itself. */
 
-import type { Logger } from '../../core/base/logger.ts';
 import { describeError } from '../../core/base/errors.ts';
+import type { Logger } from '../../core/base/logger.ts';
 import type { StoreRecord } from './config-records.ts';
 import {
   type ActiveTopic,

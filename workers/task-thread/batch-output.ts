@@ -99,7 +99,8 @@ export class BatchOutput implements SourceOutput {
       if (part.bySpread.size > 0) part.partitionCount ??= await this.#options.partitionCount(topic);
       const count = part.partitionCount ?? 1;
       for (const [spread, ofSpread] of part.bySpread) {
-        for (const batch of ofSpread.take()) batches.push({ topic, partition: partitionOfSpread(spread, count), batch });
+        for (const batch of ofSpread.take())
+          batches.push({ topic, partition: partitionOfSpread(spread, count), batch });
       }
       part.bySpread.clear();
       for (const [partition, ofPartition] of part.byPartition) {

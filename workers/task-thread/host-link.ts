@@ -41,8 +41,8 @@ export class HostLink {
     return asked.promise;
   }
 
-  /** Sends the numbers now and then; `flush` sends what is left. */
-  report(gauges: TaskGauges, clock: Clock): { flush(): void } {
+  /** Sends the numbers now and then; what it answers sends them at once. */
+  report(gauges: TaskGauges, clock: Clock): () => void {
     const flush = () => {
       const changed = gauges.takeChanged();
       if (changed !== undefined) this.post({ type: 'gauges', ...changed });
@@ -52,7 +52,7 @@ export class HostLink {
       clock.timer(gaugesEveryMs, tick);
     };
     clock.timer(gaugesEveryMs, tick);
-    return { flush };
+    return flush;
   }
 
   logger(bound: Readonly<Record<string, unknown>> = {}): Logger {

@@ -15,18 +15,27 @@ export async function runTask(spec: TaskSpec, port: MessagePort): Promise<void> 
   const link = new HostLink(port);
   const logger = link.logger({ connector: spec.connector, task: spec.taskIndex });
   const gauges = new TaskGauges();
-  const reports = link.report(gauges, systemClock);
+  const flushNumbers = link.report(gauges, systemClock);
   const clientId = `connector-${spec.kind === 'source' ? 'producer' : 'consumer'}-${spec.connector}-${spec.taskIndex}`;
   const { bootstrapServers } = spec;
   const cluster = connectCluster({ bootstrapServers, clientId, clock: systemClock, logger });
-  const context: ThreadContext = { spec, link, logger, gauges, cluster, clock: systemClock, gate: new Gate() };
+  const context: ThreadContext = {
+    spec,
+    link,
+    logger,
+    gauges,
+    cluster,
+    clock: systemClock,
+    gate: new Gate(),
+    flushNumbers,
+  };
   try {
     const { run } = spec.kind === 'source' ? await import('./run-source.ts') : await import('./run-sink.ts');
     const outcome = await run(context);
-    reports.flush();
+    flushNumbers();
     link.post({ type: outcome });
   } catch (error) {
-    reports.flush();
+    flushNumbers();
     link.post({ type: 'failed', error: plainError(error) });
   }
 }

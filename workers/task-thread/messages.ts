@@ -57,7 +57,12 @@ export type ToThread =
   /** Finish what is under way, make it durable, close, and say `stopped`. */
   | { readonly type: 'stop' }
   | { readonly type: 'assigned'; readonly partitions: readonly AssignedPartition[] }
-  | { readonly type: 'revoked'; readonly id: number; readonly partitions: readonly TopicPartition[]; readonly lost: boolean }
+  | {
+      readonly type: 'revoked';
+      readonly id: number;
+      readonly partitions: readonly TopicPartition[];
+      readonly lost: boolean;
+    }
   /** Read up to these offsets where the partition is assigned, drain, and say `done`. */
   | { readonly type: 'drainTo'; readonly id: number; readonly ends: readonly SinkPosition[] }
   | { readonly type: 'topicReady'; readonly id: number; readonly partitionCount: number }
@@ -70,9 +75,18 @@ export type FromThread =
   | { readonly type: 'failed'; readonly error: PlainError }
   | { readonly type: 'commit'; readonly positions: readonly SinkPosition[] }
   | { readonly type: 'done'; readonly id: number }
-  | { readonly type: 'ensureTopic'; readonly id: number; readonly topic: string; readonly purpose: 'records' | 'dead letters' }
+  | {
+      readonly type: 'ensureTopic';
+      readonly id: number;
+      readonly topic: string;
+      readonly purpose: 'records' | 'dead letters';
+    }
   /** Totals and current values since the thread started, and the topics used so far. */
-  | { readonly type: 'gauges'; readonly totals: Readonly<Record<string, number>>; readonly values: Readonly<Record<string, number>> }
+  | {
+      readonly type: 'gauges';
+      readonly totals: Readonly<Record<string, number>>;
+      readonly values: Readonly<Record<string, number>>;
+    }
   | { readonly type: 'activeTopic'; readonly topic: string }
   | {
       readonly type: 'log';

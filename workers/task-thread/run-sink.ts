@@ -66,8 +66,12 @@ export async function run(context: ThreadContext): Promise<'stopped'> {
   return 'stopped';
 }
 
-function steer({ gate, link }: ThreadContext, runner: SinkRunner, message: ToThread): void {
-  const done = (id: number) => () => link.post({ type: 'done', id });
+function steer({ gate, link, flushNumbers }: ThreadContext, runner: SinkRunner, message: ToThread): void {
+  // Whoever waits for this looks at the numbers next.
+  const done = (id: number) => () => {
+    flushNumbers();
+    link.post({ type: 'done', id });
+  };
   switch (message.type) {
     case 'pause':
       return gate.pause();

@@ -30,7 +30,12 @@ export async function run(context: ThreadContext): Promise<'stopped' | 'finished
   });
   const { connector: name, taskIndex, connectorName, limits, offsetsTopic, offsetsPartitionCount } = spec;
   const stored = spec.storedPositions;
-  const positions = new SourcePositions({ connector: name, stored, offsetsTopic, partitionCount: offsetsPartitionCount });
+  const positions = new SourcePositions({
+    connector: name,
+    stored,
+    offsetsTopic,
+    partitionCount: offsetsPartitionCount,
+  });
   const { batchBytes, pollBytes } = limits;
   const about = { connector: name, taskIndex, connectorName };
   const errors = new SourceErrors({ ...about, policy: spec.errors, batchBytes, gauges, logger });

@@ -5,13 +5,13 @@ import type { SinkPosition, SinkTask, SinkTaskContext } from '../../connectors/c
 import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import { Turns } from '../turns.ts';
 import type { CommitTracker } from './commit-tracker.ts';
 import type { Gate } from './gate.ts';
 import type { AssignedPartition } from './messages.ts';
 import { isRetriable } from './plain-error.ts';
 import { retryDelayMs, retrying, sleepUnlessAborted } from './retrying.ts';
 import type { TaskGauges } from './task-gauges.ts';
-import { Turns } from '../turns.ts';
 
 /** Whole record batches of one partition, asked for at `fetchOffset`; `nextOffset` follows the last of them. */
 export interface FetchedRun extends TopicPartition {
@@ -88,7 +88,9 @@ export class SinkRunner {
       await Promise.race([this.#copy(), this.#failure.promise]);
     } finally {
       await Promise.race([this.#turns.idle(), clock.sleep(lastCallMs)]);
-      await task.close().catch((error) => logger.warn({ reason: describeError(error) }, 'the sink task failed to close'));
+      await task
+        .close()
+        .catch((error) => logger.warn({ reason: describeError(error) }, 'the sink task failed to close'));
     }
   }
 
@@ -197,7 +199,10 @@ export class SinkRunner {
     const { topic, partition, fetchOffset } = run;
     const lost = Math.max(fetchOffset - owned.offset, 0);
     gauges.add('sink_offsets_lost_total', lost);
-    logger.error({ topic, partition, wanted: owned.offset, found: fetchOffset }, 'records were deleted before the sink read them');
+    logger.error(
+      { topic, partition, wanted: owned.offset, found: fetchOffset },
+      'records were deleted before the sink read them',
+    );
     owned.offset = fetchOffset;
     tracker.assigned({ topic, partition, offset: fetchOffset });
   }
@@ -213,7 +218,8 @@ export class SinkRunner {
     }
     for (const position of known) starts.set(keyOf(position), position.offset);
     const unknown = plain.filter((partition) => !starts.has(keyOf(partition)));
-    const found = unknown.length === 0 ? [] : await retrying(() => startOffsets(unknown), { ...retry, what: 'finding the start' });
+    const found =
+      unknown.length === 0 ? [] : await retrying(() => startOffsets(unknown), { ...retry, what: 'finding the start' });
     for (const position of found) starts.set(keyOf(position), position.offset);
     for (const { topic, partition } of partitions) {
       const offset = starts.get(keyOf({ topic, partition })) ?? 0;
@@ -229,7 +235,9 @@ export class SinkRunner {
   }
 
   #fetchOwned(): void {
-    this.#options.fetcher.assign(Array.from(this.#owned.values(), ({ topic, partition, offset }) => ({ topic, partition, offset })));
+    this.#options.fetcher.assign(
+      Array.from(this.#owned.values(), ({ topic, partition, offset }) => ({ topic, partition, offset })),
+    );
     this.#options.gauges.set('sink_partitions', this.#owned.size);
     this.#changed = true;
     this.#wake?.();

@@ -25,7 +25,8 @@ export class SourcePositions {
     for (const position of options.stored) {
       const id = canonicalJson(position.partition);
       this.#stored.set(id, position);
-      if (position.key !== canonicalJson([options.connector, position.partition])) this.#foreignKeys.set(id, position.key);
+      if (position.key !== canonicalJson([options.connector, position.partition]))
+        this.#foreignKeys.set(id, position.key);
     }
   }
 
@@ -49,7 +50,11 @@ export class SourcePositions {
       const value = record.value === null ? null : Buffer.from(record.value, 'utf8');
       builder.appendRecord({ key, value, headers: [], timestampMs: nowMs });
     }
-    return Array.from(builders, ([partition, builder]) => ({ topic: offsetsTopic, partition, batch: builder.build({}) }));
+    return Array.from(builders, ([partition, builder]) => ({
+      topic: offsetsTopic,
+      partition,
+      batch: builder.build({}),
+    }));
   }
 
   /** These are durable now. */

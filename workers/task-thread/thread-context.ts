@@ -18,6 +18,8 @@ export interface ThreadContext {
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly gate: Gate;
+  /** Sends the numbers to the main thread at once. */
+  readonly flushNumbers: () => void;
 }
 
 interface ConnectorsModule {

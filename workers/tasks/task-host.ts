@@ -1,8 +1,8 @@
 /** One task's thread as the main thread sees it: its start, its messages, and its one way to end. */
 
 import { Worker } from 'node:worker_threads';
-import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
+import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
@@ -28,9 +28,7 @@ export interface TaskHostOptions {
   readonly ensureTopic: (topic: string, purpose: 'records' | 'dead letters') => Promise<number>;
 }
 
-export type TaskEnd =
-  | { readonly how: 'stopped' | 'finished' }
-  | { readonly how: 'failed'; readonly error: PlainError };
+export type TaskEnd = { readonly how: 'stopped' | 'finished' } | { readonly how: 'failed'; readonly error: PlainError };
 
 const entry = new URL('../task-thread/entry.ts', import.meta.url);
 
@@ -174,7 +172,11 @@ export class TaskHost {
 function crash(spec: TaskSpec, cause: Error & { code?: string }): Error {
   const where = nameOf(spec);
   if (cause.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return workerErrors.error('thread-out-of-memory', { message: 'the task used more memory than it may', where, cause });
+    return workerErrors.error('thread-out-of-memory', {
+      message: 'the task used more memory than it may',
+      where,
+      cause,
+    });
   }
   return workerErrors.error('thread-crashed', { message: `the task crashed: ${cause.message}`, where, cause });
 }

@@ -1,8 +1,8 @@
 /** Starts runs of tasks: what the thread must know, the thread itself, and for a sink its place in the consumer group. */
 
 import type { Catalogue } from '../../config/index.ts';
-import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
+import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
@@ -37,6 +37,8 @@ export type Numbers = Readonly<Record<string, number>>;
 /** A run with what a bounded run of the whole worker needs of it. */
 export interface SteeredRun extends TaskRun {
   readonly kind: 'source' | 'sink';
+  /** What a sink reads. */
+  readonly topics: readonly string[];
   assignment(): readonly TopicPartition[];
   committed(): readonly SinkPosition[];
   /** Resolves when everything below `ends` in the partitions of this task was written and its commit sent. */
@@ -72,6 +74,7 @@ export class TaskRuns {
     const host = this.#host(task, spec, { onRunning, onCommit: () => {} });
     return {
       kind: 'source',
+      topics: [],
       ended: host.ended,
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
       stop: () => host.stop(this.#options.settings.taskStopMs),
@@ -81,7 +84,12 @@ export class TaskRuns {
     };
   }
 
-  async #startSink(task: DesiredTask, spec: TaskSpec, typed: TypedSettings, onRunning: () => void): Promise<SteeredRun> {
+  async #startSink(
+    task: DesiredTask,
+    spec: TaskSpec,
+    typed: TypedSettings,
+    onRunning: () => void,
+  ): Promise<SteeredRun> {
     const { settings, clock, logger, join, topics, onActiveTopic } = this.#options;
     const names = await topics.matching(typed.topics, typed['topics.regex']);
     if (names.length === 0) {
@@ -108,6 +116,7 @@ export class TaskRuns {
     });
     return {
       kind: 'sink',
+      topics: names,
       ended,
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
       stop: async () => {

@@ -4,8 +4,8 @@ import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { RunState } from '../stores/status-records.ts';
 import { plainError } from '../task-thread/plain-error.ts';
-import type { TaskEnd } from './task-host.ts';
 import { noFailures, onTaskFailure, type RestartHistory, type RestartPolicy } from './restart-delay.ts';
+import type { TaskEnd } from './task-host.ts';
 
 /** One run of the task, from its start to its end. */
 export interface TaskRun {
