@@ -1,5 +1,6 @@
 /** Reads a flat map of settings against the fields of a definition: every value typed, every problem reported. */
 
+import { blotAddress } from './blot.ts';
 import type { AnyField, Fields, Show } from './fields/field.ts';
 import { blot } from './fields/secret.ts';
 import { didYouMean } from './nearest.ts';
@@ -24,6 +25,8 @@ export interface ParseOptions {
   readonly hidden?: ReadonlySet<string>;
   /** Keys that are given with something unusable, which is reported already. */
   readonly broken?: ReadonlySet<string>;
+  /** True for what a user wrote, where settings of task configs are as unknown as misspelt ones. */
+  readonly isFromUser?: boolean;
 }
 
 const longestShown = 60;
@@ -32,13 +35,14 @@ const none: ReadonlySet<string> = new Set();
 export function parseSettings(
   { fields, unsupported }: Described,
   settings: Readonly<Record<string, string>>,
-  { hidden = none, broken = none }: ParseOptions,
+  { hidden = none, broken = none, isFromUser = false }: ParseOptions,
 ): SettingsResult {
   const problems: Problem[] = [];
   const given = new Map<string, string>();
   for (const key of [...Object.keys(settings), ...broken]) {
     const canonical = canonicalKey(fields, key);
-    if (canonical === undefined) problems.push(unknownKey(fields, unsupported, key));
+    const isUnknown = canonical === undefined || (isFromUser && fields[canonical]!.internal);
+    if (isUnknown) problems.push(unknownKey(fields, unsupported, key));
     else if (given.has(canonical)) problems.push(givenTwice(key, given.get(canonical)!));
     else given.set(canonical, key);
   }
@@ -108,8 +112,8 @@ function deprecatedKey(key: string, instead: string): Problem {
 }
 
 const showQuoted: Show = (text) => {
-  const cut = text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
-  return JSON.stringify(cut);
+  const safe = blotAddress(text);
+  return JSON.stringify(safe.length > longestShown ? `${safe.slice(0, longestShown)}…` : safe);
 };
 
 const showHidden: Show = () => blot;

@@ -97,7 +97,7 @@ export function validateForRest(
     Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== null),
   );
   const nulls = Object.keys(settings).filter((key) => settings[key] === null);
-  const result = definition.parse(texts, { broken: new Set(nulls) });
+  const result = definition.parse(texts, { broken: new Set(nulls), isFromUser: true });
   const problems = 'problems' in result ? result.problems : [];
   const errors: Map<string, readonly Reason[]> = Map.groupBy(
     problems.filter((each) => each.severity === 'error'),

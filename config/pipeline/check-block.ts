@@ -36,7 +36,7 @@ export function checkBlock(block: Block): Record<string, string> | undefined {
   const broken = new Set(settings.filter((each) => !usable.includes(each)).map((each) => each.key));
 
   const parse = block.parse ?? ((...input) => parseSettings(described, ...input).problems);
-  const found = parse(texts, { hidden, broken });
+  const found = parse(texts, { hidden, broken, isFromUser: true });
   const byKey = new Map(
     settings.map((setting) => [canonicalKey(described.fields, setting.key) ?? setting.key, setting]),
   );

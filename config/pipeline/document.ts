@@ -42,7 +42,7 @@ export function compileDocument(root: Node, context: DocumentContext): PlacedPip
   const source = readSource(root, name, errors, context);
   const sinks = readSinks(root, name, source?.topic ?? name, errors, context);
   const connectors = [...(source?.connector ? [source.connector] : []), ...sinks];
-  if (source !== undefined && connectors.length === 0 && problems.errorCount === errorsBefore) {
+  if (source?.isTopic && !hasItems(entryOf(root, 'sinks'))) {
     const message = 'the pipeline reads a topic and does nothing with it';
     problems.add(problem('missing-key', { path: 'sinks', message, fix: 'Add a sink under sinks:.' }), root.at);
   }
@@ -70,10 +70,7 @@ function reportUnknownKeys(root: MapNode, problems: FileProblems): void {
 
 function refuseTransforms(root: MapNode, problems: FileProblems): void {
   const transforms = entryOf(root, 'transforms');
-  if (transforms === undefined) return;
-  const { value } = transforms;
-  const isEmpty = (value.kind === 'list' && value.items.length === 0) || (value.kind === 'value' && value.isNull);
-  if (isEmpty) return;
+  if (transforms === undefined || !hasItems(transforms)) return;
   const details = { path: 'transforms', message: 'not supported: transforms are not supported yet' };
   problems.add(
     problem('unsupported-key', { ...details, fix: 'Remove transforms; records pass as they are.' }),
@@ -121,7 +118,9 @@ function readErrors(root: MapNode, problems: FileProblems): readonly Setting[] {
 
 interface Source {
   readonly topic: string;
+  /** undefined for `source: { topic: … }`, and for a connector that has problems. */
   readonly connector: PlacedConnector | undefined;
+  readonly isTopic: boolean;
 }
 
 function readSource(
@@ -145,14 +144,14 @@ function readSource(
     { map, path: 'source', at: entry.at, kind: 'source', defaultName: () => `${name}-source`, topic: name, errors },
     context,
   );
-  return { topic: connector?.config['topic'] ?? name, connector };
+  return { topic: connector?.config['topic'] ?? name, connector, isTopic: false };
 }
 
 function readTopicSource({ value }: Entry, problems: FileProblems): Source | undefined {
   if (value.kind === 'value' && value.isBroken) return undefined;
   const text = value.kind === 'value' ? value.text : '';
   const complaint = topicComplaint(text, value.kind === 'value' && value.isHidden ? () => 'this' : JSON.stringify);
-  if (complaint === undefined) return { topic: text, connector: undefined };
+  if (complaint === undefined) return { topic: text, connector: undefined, isTopic: true };
   problems.add(problem('bad-name', { path: 'source.topic', ...complaint }), value.at);
   return undefined;
 }
@@ -185,6 +184,12 @@ function readSinks(
     const block = { map, path, at: item.at, kind: 'sink', defaultName, topic, errors } as const;
     return compileConnector(block, context) ?? [];
   });
+}
+
+function hasItems(entry: Entry | undefined): boolean {
+  if (entry === undefined) return false;
+  const { value } = entry;
+  return value.kind === 'list' ? value.items.length > 0 : value.kind === 'map' || !value.isNull || value.isBroken;
 }
 
 function requireMap(entry: Entry, path: string, problems: FileProblems): MapNode | undefined {

@@ -17,7 +17,7 @@ export class FileProblems {
 
   constructor(file: string, text: string) {
     this.file = file;
-    this.#lines = text.split(/\r\n|\n|\r/);
+    this.#lines = text.split(/\r?\n/);
   }
 
   get errorCount(): number {

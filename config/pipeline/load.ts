@@ -95,12 +95,12 @@ async function loadFile(file: string, context: LoadOptions & { readonly files: U
   if (!isUtf8(bytes)) reportBadBytes(text, report);
   const pipelines: PlacedPipeline[] = [];
   const roots = readYaml(text, report);
-  if (roots.length === 0 && report.errorCount === 0)
-    report.add(problem('empty-file', { message: 'the file declares nothing' }));
+  const isSound = report.errorCount === 0;
+  if (roots.length === 0 && isSound) report.add(problem('empty-file', { message: 'the file declares nothing' }));
   for (const root of roots) {
     const expanded = await expandReferences(root, context, report);
     const pipeline = compileDocument(expanded, { catalogue: context.catalogue, problems: report });
-    if (pipeline !== undefined) pipelines.push(pipeline);
+    if (pipeline !== undefined && isSound) pipelines.push(pipeline);
   }
   return { pipelines, report };
 }

@@ -1,6 +1,6 @@
 /** What is wrong with YAML as YAML, in words that say what to do about it. */
 
-import { type Document, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
+import { type Document, parseAllDocuments, type YAMLError } from 'yaml';
 import { problem } from '../problem.ts';
 import type { FileProblems } from './file-problems.ts';
 import type { Place } from './tree.ts';
@@ -76,19 +76,13 @@ export interface ParsedText {
  */
 export function parseTolerantly(text: string, problems: FileProblems): ParsedText {
   let current = text;
-  const shifts = new Map<number, { column: number; by: number }>();
+  const shifts: Shifts = new Map();
   const step = smallestStep(text);
   for (let round = 1; ; round++) {
-    const counter = new LineCounter();
-    const placeOf = (offset: number): Place => {
-      const { line, col } = counter.linePos(offset);
-      const shift = shifts.get(line);
-      const column = shift !== undefined && col > shift.column ? Math.max(shift.column, col - shift.by) : col;
-      return { line: Math.max(1, line), column: Math.max(1, column) };
-    };
-    const documents = parseAll(current, counter, problems);
-    const tabbed = round > mostTabRounds ? [] : tabbedLines(current, documents, counter);
-    if (tabbed.length === 0) return { documents, placeOf };
+    const find = placeFinder(current);
+    const documents = parseAll(current, problems);
+    const tabbed = round > mostTabRounds ? [] : tabbedLines(current, documents, find);
+    if (tabbed.length === 0) return { documents, placeOf: (offset) => unshifted(find(offset), shifts) };
     const lines = current.split('\n');
     for (const line of tabbed) {
       const blank = /^[ \t]*/.exec(lines[line - 1]!)![0];
@@ -102,12 +96,37 @@ export function parseTolerantly(text: string, problems: FileProblems): ParsedTex
   }
 }
 
+/** How far what stands behind the tabs of a line was moved, by line. */
+type Shifts = Map<number, { readonly column: number; readonly by: number }>;
+
+function unshifted({ line, column }: Place, shifts: Shifts): Place {
+  const shift = shifts.get(line);
+  if (shift === undefined || column <= shift.column) return { line, column };
+  return { line, column: Math.max(shift.column, column - shift.by) };
+}
+
+/** Finds places by the line breaks of the text itself: the parser's own count misses some when it recovers from mistakes. */
+function placeFinder(text: string): (offset: number) => Place {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: Math.min(offset, text.length) - starts[low]! + 1 };
+  };
+}
+
 /** Each round finds every tab the parser gets to see; tabs hide others only when they change the nesting. */
 const mostTabRounds = 10;
 
-function parseAll(text: string, lineCounter: LineCounter, problems: FileProblems): readonly Document[] {
+function parseAll(text: string, problems: FileProblems): readonly Document[] {
   try {
-    const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
+    const documents = parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false });
     return 'empty' in documents ? [] : documents;
   } catch (error) {
     // The parser recurses into nested collections and has no limit of its own.
@@ -117,11 +136,11 @@ function parseAll(text: string, lineCounter: LineCounter, problems: FileProblems
   }
 }
 
-function tabbedLines(text: string, documents: readonly Document[], counter: LineCounter): number[] {
+function tabbedLines(text: string, documents: readonly Document[], find: (offset: number) => Place): number[] {
   const tabErrors = documents.flatMap((document) => document.errors).filter((error) => error.code === 'TAB_AS_INDENT');
   if (tabErrors.length === 0) return [];
   const lines = text.split('\n');
-  const flagged = tabErrors.map((error) => counter.linePos(error.pos[0]).line);
+  const flagged = tabErrors.map((error) => find(error.pos[0]).line);
   return [...new Set(flagged)].filter((line) => /^ *\t/.test(lines[line - 1] ?? ''));
 }
 
