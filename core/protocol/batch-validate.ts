@@ -21,7 +21,9 @@ export interface BatchProblem {
   readonly message: string;
 }
 
-const scanner = new RecordScanner(Buffer.alloc(0));
+const noBytes = Buffer.alloc(0);
+/** One for all calls: validation is synchronous. */
+const scanner = new RecordScanner(noBytes);
 const header: HeaderRange = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
 
 /**
@@ -40,7 +42,12 @@ export function validateBatch(buffer: Buffer, start: number, end: number): Batch
     return invalid(`the last offset delta ${batchLastOffsetDelta(buffer, start)} does not fit ${count} records`);
   }
   if (batchCodec(buffer, start) > 4) return invalid(`the compression type ${batchCodec(buffer, start)} does not exist`);
-  return batchCodec(buffer, start) === 0 ? recordsProblem(buffer, start + BATCH_HEADER_BYTES, end, count) : undefined;
+  if (batchCodec(buffer, start) !== 0) return undefined;
+  scanner.setBuffer(buffer);
+  const recordProblem = recordsProblem(start + BATCH_HEADER_BYTES, end, count);
+  // The buffer may be large and must not live as long as the scanner.
+  scanner.setBuffer(noBytes);
+  return recordProblem;
 }
 
 function headerProblem(buffer: Buffer, start: number, end: number): BatchProblem | undefined {
@@ -59,8 +66,8 @@ function headerProblem(buffer: Buffer, start: number, end: number): BatchProblem
   return undefined;
 }
 
-function recordsProblem(buffer: Buffer, start: number, end: number, count: number): BatchProblem | undefined {
-  scanner.setBuffer(buffer);
+/** Walks the records in the scanner's buffer. */
+function recordsProblem(start: number, end: number, count: number): BatchProblem | undefined {
   let at = start;
   for (let index = 0; index < count; index++) {
     at = scanner.scan(at, end);

@@ -89,16 +89,16 @@ export const kafkaErrors = {
   RESOURCE_NOT_FOUND: 91,
   DUPLICATE_RESOURCE: 92,
   UNACCEPTABLE_CREDENTIAL: 93,
-  TRANSACTIONAL_ID_NOT_FOUND: 105,
-  FETCH_SESSION_TOPIC_ID_ERROR: 106,
   UNKNOWN_TOPIC_ID: 100,
   DUPLICATE_BROKER_REGISTRATION: 101,
   BROKER_ID_NOT_REGISTERED: 102,
   INCONSISTENT_TOPIC_ID: 103,
   INCONSISTENT_CLUSTER_ID: 104,
+  TRANSACTIONAL_ID_NOT_FOUND: 105,
+  FETCH_SESSION_TOPIC_ID_ERROR: 106,
 } as const;
 
-export type KafkaErrorName = keyof typeof kafkaErrors;
+type KafkaErrorName = keyof typeof kafkaErrors;
 
 const names = new Map<number, KafkaErrorName>(
   Object.entries(kafkaErrors).map(([name, code]) => [code, name as KafkaErrorName]),

@@ -125,21 +125,22 @@ export class RecordCursor {
     return headers;
   }
 
-  /** Opens the next batch with anything to show; false when there is none. */
+  /** Opens the next batch with anything to show; false when there is none. A damaged one is not stepped over. */
   #openBatch(): boolean {
     const batches = this.#batches;
     for (;;) {
       const at = this.#nextBatch;
       if (batches.length - at < BATCH_HEADER_BYTES) return false;
+      this.#baseOffset = batchBaseOffset(batches, at);
       const sizeBytes = batchSizeBytes(batches, at);
       if (sizeBytes < BATCH_HEADER_BYTES) throw this.#corrupt(`a batch announces ${sizeBytes} bytes`);
       if (sizeBytes > batches.length - at) return false;
       if (batchMagic(batches, at) !== 2) throw this.#corrupt(`a batch has the format ${batchMagic(batches, at)}`);
-      this.#nextBatch = at + sizeBytes;
       // Control batches mark the ends of transactions; they hold nothing for a reader of records.
-      if (isControl(batches, at) || batchLastOffset(batches, at) < this.#fromOffset) continue;
-      this.#enter(at, sizeBytes);
-      return true;
+      const isShown = !isControl(batches, at) && batchLastOffset(batches, at) >= this.#fromOffset;
+      if (isShown) this.#enter(at, sizeBytes);
+      this.#nextBatch = at + sizeBytes;
+      if (isShown) return true;
     }
   }
 
@@ -148,7 +149,6 @@ export class RecordCursor {
     if (this.#checkCrcs && computeBatchCrc(batches, at) !== batchCrc(batches, at)) {
       throw this.#corrupt('the checksum of a batch does not fit its bytes');
     }
-    this.#baseOffset = batchBaseOffset(batches, at);
     this.#baseTimestampMs = batchBaseTimestampMs(batches, at);
     this.#appendTimestampMs = isLogAppendTime(batches, at) ? batchMaxTimestampMs(batches, at) : undefined;
     const records = { start: at + BATCH_HEADER_BYTES, end: at + sizeBytes };

@@ -48,6 +48,19 @@ function readAll(cursor: RecordCursor) {
   return seen;
 }
 
+function walk(cursor: RecordCursor): void {
+  while (cursor.next());
+}
+
+function errorOf(run: () => unknown): unknown {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 function batchOf(records: readonly BuilderRecord[], compression: Codec = 'none', baseOffset = 0): Buffer {
   const builder = new BatchBuilder({ initialBytes: 256 });
   for (const one of records) builder.appendRecord(one);
@@ -301,6 +314,30 @@ describe('validation', () => {
         }
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  test('a cursor over anything at all raises nothing but its own errors', () => {
+    const bases = codecs.map((codec) => batchOf(lines(20), codec));
+    const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 });
+    const cursor = new RecordCursor({ maxDecompressedBytes: 100_000 });
+    const lax = new RecordCursor({ maxDecompressedBytes: 100_000, checkCrcs: false });
+    fc.assert(
+      fc.property(fc.constantFrom(...bases), edits, fc.uint8Array({ maxLength: 100 }), (base, changes, tail) => {
+        const batch = Buffer.concat([base, tail]);
+        for (const [at, byte] of changes) batch[12 + (at % (batch.length - 12))] = byte;
+        header.sealCrc(batch, 0);
+        for (const one of [cursor, lax]) {
+          one.reset(batch);
+          const error = errorOf(() => walk(one));
+          if (error === undefined) continue;
+          expect(error).toBeInstanceOf(MillraceError);
+          expect((error as MillraceError).code).toMatch(/^protocol\/(corrupt-batch|decompressed-too-large)$/);
+          // It stays where the damage is.
+          expect(errorOf(() => walk(one))).toMatchObject({ message: (error as MillraceError).message });
+        }
+      }),
+      { numRuns: 1500 },
     );
   });
 
