@@ -1,6 +1,13 @@
 /** Turns a message table and a version into the source of its decoder: straight-line code, one function per struct. */
 
-import { defaultSource, fieldsOfVersion, hasField, isNullable, type SourceBuilder } from './compile-source.ts';
+import {
+  defaultSource,
+  fieldsOfVersion,
+  hasField,
+  isNullable,
+  type SourceBuilder,
+  scalarMethod,
+} from './compile-source.ts';
 import type { FieldSpec, Fields, FieldType, ScalarType } from './field.ts';
 
 /** Adds the functions for `fields` to the source and answers the name of the outer one, which takes a reader. */
@@ -44,7 +51,7 @@ function readExpression(source: SourceBuilder, spec: FieldSpec): string {
   const nullable = isNullable(spec, source.version);
   switch (spec.type.kind) {
     case 'scalar':
-      return readScalar(spec.type.scalar, source.flexible, nullable);
+      return `r.${scalarMethod(spec.type.scalar, source.flexible, nullable)}()`;
     case 'array':
       return `${addArrayDecoder(source, spec.type.element, nullable)}(r)`;
     case 'struct':
@@ -56,20 +63,6 @@ function readExpression(source: SourceBuilder, spec: FieldSpec): string {
 function readStruct(source: SourceBuilder, fields: Fields, nullable: boolean): string {
   const decode = addDecoder(source, fields);
   return nullable ? `(r.int8() < 0 ? null : ${decode}(r))` : `${decode}(r)`;
-}
-
-function readScalar(scalar: ScalarType, flexible: boolean, nullable: boolean): string {
-  switch (scalar) {
-    case 'string':
-    case 'bytes': {
-      const stem = `${flexible ? 'compact' : ''}${nullable ? 'Nullable' : ''}${scalar === 'string' ? 'String' : 'Bytes'}`;
-      return `r.${stem[0]!.toLowerCase()}${stem.slice(1)}()`;
-    }
-    case 'records':
-      return flexible ? 'r.compactRecords()' : 'r.records()';
-    default:
-      return `r.${scalar}()`;
-  }
 }
 
 function addArrayDecoder(source: SourceBuilder, element: FieldType, nullable: boolean): string {

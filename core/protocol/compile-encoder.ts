@@ -7,8 +7,9 @@ import {
   isDefaultSource,
   isNullable,
   type SourceBuilder,
+  scalarMethod,
 } from './compile-source.ts';
-import type { FieldSpec, Fields, FieldType, ScalarType } from './field.ts';
+import type { FieldSpec, Fields, FieldType } from './field.ts';
 
 /** Adds the functions for `fields` to the source and answers the name of the outer one, which takes a writer and a value. */
 export function addEncoder(source: SourceBuilder, fields: Fields): string {
@@ -98,18 +99,4 @@ function arrayLines(
   ];
   if (!at.nullable) return loop;
   return [`if (${at.variable} == null) ${length}(-1);`, 'else {', ...loop, '}'];
-}
-
-function scalarMethod(scalar: ScalarType, flexible: boolean, nullable: boolean): string {
-  switch (scalar) {
-    case 'string':
-    case 'bytes': {
-      const stem = `${flexible ? 'compact' : ''}${nullable ? 'Nullable' : ''}${scalar === 'string' ? 'String' : 'Bytes'}`;
-      return `${stem[0]!.toLowerCase()}${stem.slice(1)}`;
-    }
-    case 'records':
-      return flexible ? 'compactRecords' : 'records';
-    default:
-      return scalar;
-  }
 }

@@ -1,6 +1,6 @@
 /** What encoder and decoder generation share: names, collected source, and questions to a field. */
 
-import type { FieldSpec, Fields, FieldType } from './field.ts';
+import type { FieldSpec, Fields, FieldType, ScalarType } from './field.ts';
 
 /** Collects the source of one message in one version. */
 export class SourceBuilder {
@@ -102,4 +102,19 @@ export function isDefaultSource(spec: FieldSpec, name: string): string {
     return `(${path} === undefined || ${isDefaultSource(field.spec, path)})`;
   });
   return `(${tests.join(' && ')})`;
+}
+
+/** The method for a scalar, which reader and writer have under the same name. */
+export function scalarMethod(scalar: ScalarType, flexible: boolean, nullable: boolean): string {
+  switch (scalar) {
+    case 'string':
+    case 'bytes': {
+      const stem = `${flexible ? 'compact' : ''}${nullable ? 'Nullable' : ''}${scalar === 'string' ? 'String' : 'Bytes'}`;
+      return `${stem[0]!.toLowerCase()}${stem.slice(1)}`;
+    }
+    case 'records':
+      return flexible ? 'compactRecords' : 'records';
+    default:
+      return scalar;
+  }
 }
