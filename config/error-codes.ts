@@ -26,6 +26,11 @@ export const configErrors = defineErrors('config', {
     fix: 'Use what replaced it.',
     retriable,
   },
+  'no-effect': {
+    meaning: 'A setting is taken for the sake of configurations written elsewhere, but changes nothing.',
+    fix: 'Remove the setting.',
+    retriable,
+  },
   'missing-key': {
     meaning: 'A setting without a default is not given.',
     fix: 'Add the setting.',

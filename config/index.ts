@@ -19,4 +19,4 @@ export { type LoadOptions, type LoadResult, loadPipelines } from './pipeline/loa
 export type { UserFiles } from './pipeline/user-files.ts';
 export { hasErrors, invalidConfig, type Problem } from './problem.ts';
 export { connectorReference, errorReference, settingsTable } from './reference.ts';
-export { type ConfigInfos, type ConfigKeyInfo, configKeys, redactSettings, validateForRest } from './validate-rest.ts';
+export { type ConfigInfos, type ConfigKeyInfo, configKeys, validateForRest } from './validate-rest.ts';

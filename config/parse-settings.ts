@@ -63,6 +63,9 @@ export function parseSettings(
     const parsed = text === undefined ? undefined : field.parse(text, isHidden ? showHidden : showQuoted);
     if (parsed !== undefined && 'value' in parsed) {
       values[key] = parsed.value;
+      if (field.noEffect !== undefined && parsed.value !== field.default) {
+        problems.push(withoutEffect(asWritten, field.noEffect));
+      }
       continue;
     }
     bad.add(key);
@@ -109,6 +112,11 @@ function deprecatedKey(key: string, instead: string): Problem {
     message: 'this setting will go away',
     fix: instead,
   });
+}
+
+function withoutEffect(key: string, reason: string): Problem {
+  const message = `this has no effect: ${reason}`;
+  return problem('no-effect', { severity: 'warning', path: key, message });
 }
 
 const showQuoted: Show = (text) => {

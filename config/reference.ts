@@ -64,6 +64,7 @@ function defaultOf(field: AnyField): string {
 function descriptionOf(field: AnyField): string {
   const parts = [field.doc];
   if (field.deprecated !== undefined) parts.push(`**Going away:** ${field.deprecated}`);
+  if (field.noEffect !== undefined) parts.push(`**No effect:** ${field.noEffect}.`);
   if (field.aliases.length > 0) parts.push(`Also ${field.aliases.map((each) => `\`${each}\``).join(', ')}.`);
   return cell(parts.join(' '));
 }

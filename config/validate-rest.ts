@@ -147,17 +147,3 @@ function unknownValue(key: string, text: string | null, errors: readonly Reason[
 function sentence({ message, fix }: Reason): string {
   return `${message}. ${fix}`;
 }
-
-/** The settings with every secret blotted out: for REST answers, plans and logs. Unknown ones are judged by their names. */
-export function redactSettings(
-  definition: ConnectorDefinition | undefined,
-  settings: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const entries = Object.entries(settings).map(([key, text]) => {
-    const canonical = definition === undefined ? undefined : canonicalKey(definition.fields, key);
-    const isHidden =
-      canonical === undefined ? isConfidentialName(key) : definition!.fields[canonical]!.kind === 'secret';
-    return [key, isHidden ? blot : text] as const;
-  });
-  return Object.fromEntries(entries);
-}

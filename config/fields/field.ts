@@ -55,6 +55,8 @@ export interface Field<V> {
   readonly aliases: readonly string[];
   /** What to use instead; a configuration that has the setting gets a warning. */
   readonly deprecated: string | undefined;
+  /** Why it changes nothing: taken for configurations written for Kafka Connect; another value than the default gets a warning. */
+  readonly noEffect: string | undefined;
   /** The values it can take, for a choice. */
   readonly choices: readonly string[];
   /** Other texts that stand for one of the choices. */
@@ -91,6 +93,7 @@ export interface FieldOptions<T> {
   readonly group?: string;
   readonly aliases?: readonly string[];
   readonly deprecated?: string;
+  readonly noEffect?: string;
   readonly example?: string;
   readonly internal?: true;
   /** A further rule for a value of the right kind. */
@@ -122,6 +125,7 @@ export function makeField<T, const O extends FieldOptions<T>>(codec: Codec<T>, o
     group: options.group,
     aliases: options.aliases ?? [],
     deprecated: options.deprecated,
+    noEffect: options.noEffect,
     choices: codec.choices ?? [],
     spellings: codec.spellings ?? [],
     range: codec.range ?? {},

@@ -68,15 +68,19 @@ function errorFields() {
       group: group.errors,
     }),
     'errors.retry.timeout': field.duration({
-      doc: 'How long a failed operation on a record is repeated before it counts as failed; `-1` repeats for ever.',
+      doc: 'How long a failed operation on a record is repeated before it counts as failed.',
       default: 0,
       min: -1,
+      importance: 'low',
       group: group.errors,
+      noEffect: 'what may succeed later is repeated until it does',
     }),
     'errors.retry.delay.max.ms': field.duration({
       doc: 'The longest pause between two repetitions.',
       default: 60_000,
+      importance: 'low',
       group: group.errors,
+      noEffect: 'pauses grow and are bounded by themselves',
     }),
     'errors.log.enable': field.boolean({
       doc: 'Write each failed record’s place and reason to the log.',
@@ -84,10 +88,11 @@ function errorFields() {
       group: group.errors,
     }),
     'errors.log.include.messages': field.boolean({
-      doc: 'Write the key and value of failed records to the log too. They may be confidential.',
+      doc: 'Write the key and value of failed records to the log too.',
       default: false,
       importance: 'low',
       group: group.errors,
+      noEffect: 'records may be confidential and never go to the log; look at the dead letters',
     }),
     'errors.deadletterqueue.topic.name': field.topic({
       doc: 'The topic for records that could not be handled.',
@@ -95,12 +100,13 @@ function errorFields() {
       example: 'web-logs.dlq',
     }),
     'errors.deadletterqueue.topic.replication.factor': field.int({
-      doc: 'Replicas of the dead letter topic when it has to be created; `-1` takes the broker’s default.',
+      doc: 'Replicas of the dead letter topic when it has to be created.',
       default: -1,
       min: -1,
       max: 32_767,
       importance: 'low',
       group: group.errors,
+      noEffect: 'the topic gets the broker’s default; declare it under topics: to choose',
     }),
     'errors.deadletterqueue.context.headers.enable': field.boolean({
       doc: 'Add headers to dead letters that say where the record came from and why it failed.',

@@ -1,4 +1,4 @@
-/** Compiles `topics:` and adds the topics a pipeline needs without saying so. */
+/** Compiles `topics:` and adds the pipeline’s own topic where it is not declared. */
 
 import { topicComplaint } from '../fields/kinds.ts';
 import { splitList } from '../fields/lists.ts';
@@ -27,7 +27,6 @@ export interface TopicsResult {
 }
 
 const deadLetterTopic = 'errors.deadletterqueue.topic.name';
-const deadLetterReplicas = 'errors.deadletterqueue.topic.replication.factor';
 
 export function compileTopics(input: TopicsInput): TopicsResult {
   const declared = new Map<string, Place>();
@@ -37,14 +36,9 @@ export function compileTopics(input: TopicsInput): TopicsResult {
     const topic = compileTopic(entry, input.problems);
     if (topic !== undefined) topics.set(entry.key, topic);
   }
-  const needed = new Map<string, CompiledTopic>();
-  if (input.written !== undefined) needed.set(input.written, plainTopic(input.written, -1));
-  for (const { config } of input.connectors) {
-    const name = config[deadLetterTopic];
-    if (name !== undefined) needed.set(name, plainTopic(name, Number(config[deadLetterReplicas] ?? -1)));
-  }
-  warnAboutUnused(declared, usedTopics(input, needed), input);
-  for (const [name, topic] of needed) if (!topics.has(name)) topics.set(name, topic);
+  warnAboutUnused(declared, usedTopics(input), input.problems);
+  const { written } = input;
+  if (written !== undefined && !topics.has(written)) topics.set(written, plainTopic(written));
   return { topics: [...topics.values()], declared };
 }
 
@@ -64,7 +58,7 @@ function compileTopic({ key: name, at, value }: Entry, problems: FileProblems): 
   const path = `topics.${name}`;
   const complaint = topicComplaint(name, JSON.stringify);
   if (complaint !== undefined) problems.add(problem('bad-name', { path, ...complaint }), at);
-  if (value.kind === 'value' && value.isNull) return plainTopic(name, -1);
+  if (value.kind === 'value' && value.isNull) return plainTopic(name);
   if (value.kind !== 'map') {
     const fix = 'Write its settings below it, such as partitions: 4.';
     problems.add(problem('wrong-type', { path, message: `${describeNode(value)} cannot stand here`, fix }), value.at);
@@ -79,20 +73,23 @@ function compileTopic({ key: name, at, value }: Entry, problems: FileProblems): 
   return { name, partitions: Number(partitions), replicationFactor: Number(replicas), config };
 }
 
-function plainTopic(name: string, replicationFactor: number): CompiledTopic {
-  return { name, partitions: 1, replicationFactor, config: {} };
+function plainTopic(name: string): CompiledTopic {
+  return { name, partitions: 1, replicationFactor: -1, config: {} };
 }
 
-/** undefined when a sink reads by pattern or is not understood, so that any topic may be used. */
-function usedTopics({ connectors, node }: TopicsInput, needed: ReadonlyMap<string, unknown>): Set<string> | undefined {
-  if (node === undefined || connectors.some(({ config }) => config['topics.regex'] !== undefined)) return undefined;
-  return new Set([...needed.keys(), ...connectors.flatMap(({ config }) => splitList(config['topics'] ?? ''))]);
+/** undefined when a sink reads by pattern, so that any topic may be used. */
+function usedTopics({ connectors, written }: TopicsInput): Set<string> | undefined {
+  const configs = connectors.map((each) => each.config);
+  if (configs.some((config) => config['topics.regex'] !== undefined)) return undefined;
+  const read = configs.flatMap((config) => splitList(config['topics'] ?? ''));
+  const deadLetters = configs.flatMap((config) => config[deadLetterTopic] ?? []);
+  return new Set([...(written === undefined ? [] : [written]), ...read, ...deadLetters]);
 }
 
 function warnAboutUnused(
   declared: ReadonlyMap<string, Place>,
   used: Set<string> | undefined,
-  { problems }: TopicsInput,
+  problems: FileProblems,
 ): void {
   if (used === undefined || problems.errorCount > 0) return;
   for (const [name, at] of declared) {

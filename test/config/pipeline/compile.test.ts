@@ -41,7 +41,6 @@ describe('a pipeline', () => {
             replicationFactor: 2,
             config: { 'retention.ms': '604800000', 'retention.bytes': '-1', 'cleanup.policy': 'compact,delete' },
           },
-          { name: 'web-logs.dlq', partitions: 1, replicationFactor: -1, config: {} },
         ],
         connectors: [
           {

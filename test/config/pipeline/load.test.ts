@@ -14,7 +14,7 @@ const valid = 'pipeline: p\nsource: { connector: lines, paths: /x }\n';
 
 describe('eight mistakes in one file', () => {
   const files: UserFiles = { ...userFiles, read: (path, most) => userFiles.read(join(folder, path), most) };
-  const load = () => loadPipelines(['eight-mistakes.yaml'], { catalogue: sampleCatalogue, env: {}, files });
+  const load = () => loadPipelines(['eight-mistakes.pipeline'], { catalogue: sampleCatalogue, env: {}, files });
 
   test('are each reported with place, cause and fix', async () => {
     const { problems, pipelines } = await load();
@@ -185,7 +185,7 @@ describe('any text', () => {
         '!!str ',
         '---\n',
       ],
-      ...['${env:X}', '${', '$$', 'topics', 'errors: ', 'tolerance', 'é😀', '\r\n', '\0', 'null', '%', '@'],
+      ...[`\${env:X}`, `\${`, '$$', 'topics', 'errors: ', 'tolerance', 'é😀', '\r\n', '\0', 'null', '%', '@'],
     ),
     { maxLength: 60 },
   );
@@ -216,7 +216,7 @@ describe('any text', () => {
   });
 
   test('made from a good file by damaging it gives pipelines or problems with valid places', async () => {
-    const good = await readFile(join(folder, 'eight-mistakes.yaml'), 'utf8');
+    const good = await readFile(join(folder, 'eight-mistakes.pipeline'), 'utf8');
     const damage = fc.tuple(fc.nat(good.length), fc.nat(20), fc.string({ maxLength: 5 }));
     const property = fc.asyncProperty(fc.array(damage, { maxLength: 4 }), async (edits) => {
       let text = good;
