@@ -76,6 +76,8 @@ export class S3SinkTask implements SinkTask {
     const leftovers = await findLeftovers(calls, names, added, this.#abort.signal);
     for (const upload of leftovers) void calls.abort(upload, this.#abort.signal);
     this.#timer?.arm();
+    // The owner before may have died between making them durable and reporting it.
+    if (positions.length > 0) this.#context.committable(positions);
     return positions;
   }
 

@@ -34,7 +34,7 @@ export function createFormat(config: S3SinkConfig): Format {
     case 'text':
       return textLines(config['text.newlines']);
     case 'bytes':
-      return rawBytes(unescape(config['format.bytearray.separator']), config['format.bytearray.extension']);
+      return rawBytes(readEscapes(config['format.bytearray.separator']), config['format.bytearray.extension']);
   }
 }
 
@@ -129,7 +129,7 @@ function hasBreak(bytes: Buffer, start: number, end: number): boolean {
 }
 
 /** The bytes of a setting in which `\n`, `\r`, `\t`, `\0` and `\\` stand for single characters. */
-function unescape(text: string): Buffer {
+function readEscapes(text: string): Buffer {
   const meanings: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', 0: '\0', '\\': '\\' };
   return Buffer.from(text.replaceAll(/\\([nrt0\\])/g, (_whole, sign: string) => meanings[sign]!));
 }
