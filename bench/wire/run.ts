@@ -135,7 +135,9 @@ const cases: readonly Case[] = [
     ...records,
     ours: () => {
       cursor.reset(batch);
-      while (cursor.next()) sink += cursor.valueEnd - cursor.valueStart;
+      let sum = 0;
+      while (cursor.next()) sum += cursor.valueEnd - cursor.valueStart;
+      sink += sum;
     },
     byHand: () => {
       sink += sumValueBytes(batch);
