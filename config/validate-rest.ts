@@ -109,7 +109,8 @@ export function validateForRest(
     definition: key,
     value: knownValue(key.name, definition.fields[key.name]!, settings, errors.get(key.name)),
   }));
-  const unknown = Object.keys(settings).filter((key) => canonicalKey(definition.fields, key) === undefined);
+  const isKnown = (key: string) => keys.some(({ name }) => name === canonicalKey(definition.fields, key));
+  const unknown = Object.keys(settings).filter((key) => !isKnown(key));
   const configs = [...known, ...unknown.map((key) => unknownValue(key, settings[key]!, errors.get(key)))];
   return {
     name: definition.name,
