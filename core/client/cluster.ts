@@ -70,6 +70,7 @@ export class Cluster {
   #nextRefresh: Refresh | undefined;
   #lastRefresh: Promise<void> = Promise.resolve();
   #nextBroker = 0;
+  #purposeCount = 0;
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
@@ -137,6 +138,16 @@ export class Cluster {
     this.#nextRefresh ??= this.#scheduleRefresh();
     for (const topic of topics) this.#nextRefresh.topics.add(topic);
     return abortable(this.#nextRefresh.done, signal);
+  }
+
+  /** A purpose for one producer or fetcher, with connections of its own until `release`. */
+  newPurpose(kind: 'produce' | 'fetch'): Purpose {
+    this.#purposeCount++;
+    return `${kind}#${this.#purposeCount}`;
+  }
+
+  release(purpose: Purpose): void {
+    this.#pool.release(purpose);
   }
 
   /** The connection to a broker by its node id. Rejects with `client/unreachable` when the node is not in the cluster. */

@@ -8,10 +8,15 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 import { clientErrors } from './error-codes.ts';
 import { type Address, formatAddress } from './transport.ts';
 
-/** Answers come in order, so a long poll or a slow commit on a shared connection would hold up the rest. */
-export type Purpose = 'produce' | 'fetch' | 'control';
+/**
+ * Answers come in order, so a long poll or a slow append on a shared connection would hold up the rest: each producer
+ * and each fetcher is a purpose of its own, and `control` serves the short questions.
+ */
+export type Purpose = 'control' | `${'produce' | 'fetch'}#${number}`;
 
 interface Slot {
+  readonly purpose: Purpose;
+  isReleased: boolean;
   connection: Connection | undefined;
   opening: Promise<Connection> | undefined;
   /** Attempts that failed since the last success. */
@@ -38,7 +43,7 @@ export class ConnectionPool {
   /** The open connection, or one opened now: after failures not before a delay has passed. Rejects as `Connection.open` does. */
   get(address: Address, purpose: Purpose): Promise<Connection> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
-    const slot = this.#slot(`${formatAddress(address)} ${purpose}`);
+    const slot = this.#slot(address, purpose);
     if (slot.connection !== undefined && !slot.connection.isClosed) return Promise.resolve(slot.connection);
     slot.opening ??= this.#open(address, slot).finally(() => {
       slot.opening = undefined;
@@ -52,10 +57,22 @@ export class ConnectionPool {
     this.#slots.clear();
   }
 
-  #slot(key: string): Slot {
+  /** Closes the connections of a purpose that will not be used again. */
+  release(purpose: Purpose): void {
+    for (const [key, slot] of this.#slots) {
+      if (slot.purpose !== purpose) continue;
+      slot.isReleased = true;
+      slot.connection?.close();
+      this.#slots.delete(key);
+    }
+  }
+
+  #slot(address: Address, purpose: Purpose): Slot {
+    const key = `${formatAddress(address)} ${purpose}`;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { connection: undefined, opening: undefined, failures: 0, notBeforeMs: 0 };
+      const fresh = { connection: undefined, opening: undefined, failures: 0, notBeforeMs: 0 };
+      slot = { ...fresh, purpose, isReleased: false };
       this.#slots.set(key, slot);
     }
     return slot;
@@ -67,9 +84,9 @@ export class ConnectionPool {
     if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
     try {
       const connection = await Connection.open({ ...this.#settings, address, signal });
-      if (signal.aborted) {
+      if (signal.aborted || slot.isReleased) {
         connection.close();
-        throw signal.reason;
+        throw clientErrors.error('closed', { message: 'Nobody needs the connection any more' });
       }
       slot.connection = connection;
       slot.failures = 0;

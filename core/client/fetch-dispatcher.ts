@@ -6,6 +6,7 @@ import { fetchApi } from '../protocol/apis/fetch.ts';
 import { kafkaErrorName, kafkaErrors } from '../protocol/kafka-errors.ts';
 import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
+import type { Purpose } from './connection-pool.ts';
 import { clientErrors } from './error-codes.ts';
 import { type AnswerEffect, takeAnswer } from './fetch-answer.ts';
 import { earliestOffset, type Isolation, isolationLevels, latestOffset, listOffsets } from './list-offsets.ts';
@@ -41,6 +42,7 @@ export class FetchDispatcher {
   readonly #cluster: Cluster;
   /** Node ids with a fetch under way. */
   readonly #asking = new Set<number>();
+  readonly #purpose: Purpose;
   #isRefreshing = false;
   #isPumpScheduled = false;
   #timer: Timer | undefined;
@@ -48,6 +50,7 @@ export class FetchDispatcher {
   constructor(options: FetchDispatcherOptions) {
     this.#options = options;
     this.#cluster = options.cluster;
+    this.#purpose = options.cluster.newPurpose('fetch');
   }
 
   /** Once per turn of the event loop, however much changed in it. */
@@ -62,6 +65,7 @@ export class FetchDispatcher {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#cluster.release(this.#purpose);
   }
 
   #pump(): void {
@@ -99,7 +103,7 @@ export class FetchDispatcher {
     }
     this.#asking.add(nodeId);
     try {
-      const connection = await this.#cluster.connection(nodeId, 'fetch');
+      const connection = await this.#cluster.connection(nodeId, this.#purpose);
       const timeoutMs = maxWaitMs + limits.requestTimeoutMs;
       const answer = await connection.request(fetchApi, this.#request(asked.values()), { timeoutMs, signal: closing });
       if (answer.errorCode !== kafkaErrors.NONE) throw wholeRefused(answer.errorCode, connection.where);

@@ -56,10 +56,15 @@ export async function listOffsets(
   const questions = queries.map((query): Question => ({ ...query, found: undefined, problem: 'no leader is known' }));
   const stop = signal === undefined ? cluster.closing : AbortSignal.any([signal, cluster.closing]);
   const deadlineMs = cluster.clock.monotonicMs() + cluster.limits.giveUpAfterMs;
+  let openCount = questions.length;
   for (let attempt = 1; ; attempt++) {
     await askLeaders(cluster, questions, isolationLevels[isolation], stop);
-    const open = questions.find(({ found }) => found === undefined);
+    const stillOpen = questions.filter(({ found }) => found === undefined);
+    const open = stillOpen[0];
     if (open === undefined) return questions.map(({ found }) => found!);
+    const hasProgressed = stillOpen.length < openCount;
+    openCount = stillOpen.length;
+    if (hasProgressed) continue;
     if (cluster.clock.monotonicMs() > deadlineMs) {
       const where = `${open.topic}-${open.partition}`;
       throw clientErrors.error('unknown-topic', { message: `No offset was found: ${open.problem}`, where });

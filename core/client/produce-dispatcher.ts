@@ -5,6 +5,7 @@ import { describeError, MillraceError } from '../base/errors.ts';
 import { kafkaErrorName } from '../protocol/kafka-errors.ts';
 import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
+import type { Purpose } from './connection-pool.ts';
 import { clientErrors } from './error-codes.ts';
 import { type PendingBatch, ProduceLane } from './produce-lane.ts';
 import { attemptOf, isMisrouted, refusal } from './produce-outcome.ts';
@@ -30,6 +31,7 @@ export class ProduceDispatcher {
   readonly #active = new Set<ProduceLane>();
   readonly #senders = new Map<number, ProduceSender>();
   readonly #identities: IdentitySource;
+  readonly #purpose: Purpose;
   #isPumpScheduled = false;
   #timer: Timer | undefined;
 
@@ -37,6 +39,7 @@ export class ProduceDispatcher {
     this.#options = options;
     this.#cluster = options.cluster;
     this.#identities = new IdentitySource(options.cluster, options.closing);
+    this.#purpose = options.cluster.newPurpose('produce');
   }
 
   lane(topic: string, partition: number): ProduceLane {
@@ -70,6 +73,7 @@ export class ProduceDispatcher {
     this.#timer?.cancel();
     for (const lane of this.#active) for (const batch of lane.sequencer.takeAll()) batch.failed(error);
     this.#active.clear();
+    this.#cluster.release(this.#purpose);
   }
 
   /** Once per turn of the event loop, however many batches and answers came in it. */
@@ -162,6 +166,7 @@ export class ProduceDispatcher {
       sender = new ProduceSender({
         ...this.#options,
         nodeId,
+        purpose: this.#purpose,
         onAnswer: (batch, answer) => this.#onAnswer(batch, answer),
         onLost: (batch, error) => this.#onLost(batch, error),
         onReady: () => this.#schedulePump(),

@@ -6,11 +6,13 @@ import { produceApi } from '../protocol/apis/produce.ts';
 import { sealCrc, setProducer } from '../protocol/batch-header.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connection } from './connection.ts';
+import type { Purpose } from './connection-pool.ts';
 import type { PendingBatch, ProduceLane } from './produce-lane.ts';
 
 export interface ProduceSenderOptions {
   readonly cluster: Cluster;
   readonly nodeId: number;
+  readonly purpose: Purpose;
   readonly acks: -1 | 1;
   readonly maxInFlight: number;
   readonly maxRequestBytes: number;
@@ -57,10 +59,10 @@ export class ProduceSender {
   }
 
   async #connect(): Promise<void> {
-    const { cluster, nodeId, onReady, onUnreachable } = this.#options;
+    const { cluster, nodeId, purpose, onReady, onUnreachable } = this.#options;
     this.#isConnecting = true;
     try {
-      this.#connection = await cluster.connection(nodeId, 'produce');
+      this.#connection = await cluster.connection(nodeId, purpose);
       this.#isConnecting = false;
       onReady();
     } catch (error) {

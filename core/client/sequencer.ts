@@ -55,6 +55,11 @@ export class PartitionSequencer<B extends SequencedBatch> {
   #waiting: B[] = [];
   /** Sent and not answered; in order. */
   #inFlight: B[] = [];
+  /**
+   * The broker has stored a batch of this numbering. Before that it accepts any sequence number, also one behind a
+   * batch that it refused, so one batch has to go first alone.
+   */
+  #isEstablished = false;
   /** Set by a failure, cleared once nothing is in flight. */
   #isRecovering = false;
   /** The broker forgot the producer; numbering starts again once nothing is in flight. */
@@ -94,6 +99,7 @@ export class PartitionSequencer<B extends SequencedBatch> {
     invariant(this.#identity === undefined, 'a partition is numbered under one producer id at a time');
     this.#identity = identity;
     this.#nextSequence = 0;
+    this.#isEstablished = false;
   }
 
   /** Moves the next batch in flight, and numbers it if it is new. */
@@ -114,6 +120,7 @@ export class PartitionSequencer<B extends SequencedBatch> {
     const index = this.#inFlight.indexOf(batch);
     invariant(index >= 0, 'only a batch in flight can be settled');
     if (attempt === 'unknown') batch.isInDoubt = true;
+    if (attempt === 'acked') this.#isEstablished = true;
     const outcome = this.#judge(batch, attempt);
     this.#inFlight.splice(index, 1);
     if (outcome !== 'done') this.#isRecovering = true;
@@ -153,7 +160,8 @@ export class PartitionSequencer<B extends SequencedBatch> {
   }
 
   #first(): B | undefined {
-    return this.#isRecovering || this.#inFlight.length >= this.#maxInFlight ? undefined : this.#waiting[0];
+    const maxInFlight = this.#isEstablished ? this.#maxInFlight : 1;
+    return this.#isRecovering || this.#inFlight.length >= maxInFlight ? undefined : this.#waiting[0];
   }
 
   #judge(batch: B, attempt: Attempt): Verdict<B>['outcome'] {
