@@ -1,7 +1,7 @@
-/** Writes the generated reference into the repository: connector settings, error codes, the JSON Schema; with --check only compares. */
+/** Writes the generated reference into the repository: connector settings, error codes, the JSON Schema; with --check only compares, with --into FOLDER works on another copy. */
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { connectorReference, errorReference, pipelineJsonSchema, settingsTable } from '../config/index.ts';
 import { topicFields } from '../config/pipeline/topic-fields.ts';
@@ -20,13 +20,18 @@ interface GeneratedFile {
 
 async function main(args: readonly string[]): Promise<number> {
   const isCheck = args.includes('--check');
+  const target = args.includes('--into') ? args[args.indexOf('--into') + 1] : root;
+  if (target === undefined) throw new Error('--into needs a folder');
   const stale: string[] = [];
   for (const { path, make } of await generatedFiles()) {
-    const current = await readFile(join(root, path), 'utf8').catch(() => undefined);
+    const file = join(target, path);
+    const current = await readFile(file, 'utf8').catch(() => undefined);
     const wanted = make(current);
     if (wanted === current) continue;
     stale.push(path);
-    if (!isCheck) await writeFile(join(root, path), wanted);
+    if (isCheck) continue;
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, wanted);
   }
   for (const path of stale) process.stdout.write(isCheck ? `${path} is stale\n` : `${path} written\n`);
   if (isCheck && stale.length > 0) process.stdout.write('run: npm run docs\n');

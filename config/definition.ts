@@ -6,7 +6,7 @@ import { type ParseOptions, parseSettings } from './parse-settings.ts';
 import { hasErrors, invalidConfig, type Problem, problem } from './problem.ts';
 import { checkSink, checkSource } from './shared-checks.ts';
 
-export type Settings = Readonly<Record<string, string>>;
+type Settings = Readonly<Record<string, string>>;
 
 export type ConnectorKind = 'source' | 'sink';
 
@@ -18,7 +18,7 @@ type SinkConfig = CommonConfig & ValuesOf<ReturnType<typeof sinkFields>>;
 export type SharedConfig<K extends ConnectorKind> = K extends 'source' ? SourceConfig : SinkConfig;
 
 /** Reports a contradiction between settings that are each fine. */
-export type Report<C> = (key: keyof C & string, message: string, fix: string) => void;
+type Report<C> = (key: keyof C & string, message: string, fix: string) => void;
 
 export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
   /** What `connector:` and `connector.class` say; lower case. */
@@ -42,7 +42,7 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
   check?(config: SharedConfig<K> & ValuesOf<F>, report: Report<SharedConfig<K> & ValuesOf<F>>): void;
 }
 
-export type ParseResult<C> =
+type ParseResult<C> =
   | { readonly config: C; readonly warnings: readonly Problem[] }
   | { readonly problems: readonly Problem[] };
 

@@ -6,17 +6,15 @@ export {
   type ConnectorDefinition,
   type ConnectorKind,
   defineConnector,
-  type ParseResult,
-  type Settings,
 } from './definition.ts';
 export { configErrors } from './error-codes.ts';
 export { field } from './fields/kinds.ts';
 export { Secret } from './fields/secret.ts';
 export { formatProblems, wantsColor } from './format-problems.ts';
 export { type JsonSchema, pipelineJsonSchema } from './json-schema.ts';
-export type { CompiledConnector, CompiledPipeline, CompiledTopic } from './pipeline/compiled.ts';
-export { type LoadOptions, type LoadResult, loadPipelines } from './pipeline/load.ts';
+export type { CompiledPipeline } from './pipeline/compiled.ts';
+export { type LoadResult, loadPipelines } from './pipeline/load.ts';
 export type { UserFiles } from './pipeline/user-files.ts';
-export { hasErrors, invalidConfig, type Problem } from './problem.ts';
+export { hasErrors, type Problem } from './problem.ts';
 export { connectorReference, errorReference, settingsTable } from './reference.ts';
-export { type ConfigInfos, type ConfigKeyInfo, configKeys, validateForRest } from './validate-rest.ts';
+export { type ConfigInfos, configKeys, validateForRest } from './validate-rest.ts';

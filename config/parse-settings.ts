@@ -81,11 +81,11 @@ export function canonicalKey(fields: Fields, key: string): string | undefined {
 }
 
 /** Every name a user may write: no internal ones. */
-export function userKeys(fields: Fields): string[] {
+function userKeys(fields: Fields): string[] {
   return Object.keys(fields).filter((key) => !fields[key]!.internal);
 }
 
-export function unknownKey(fields: Fields, unsupported: Described['unsupported'], key: string): Problem {
+function unknownKey(fields: Fields, unsupported: Described['unsupported'], key: string): Problem {
   const reason = unsupportedReason(key, unsupported);
   if (reason !== undefined) return problem('unsupported-key', { path: key, message: `not supported: ${reason}` });
   const fix = didYouMean(key, userKeys(fields)) ?? `Remove it; the settings here are ${userKeys(fields).join(', ')}.`;

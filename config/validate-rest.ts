@@ -9,7 +9,7 @@ import type { Problem } from './problem.ts';
 import { visible } from './reference.ts';
 
 /** One setting as `GET /connector-plugins/{plugin}/config` lists it. */
-export interface ConfigKeyInfo {
+interface ConfigKeyInfo {
   readonly name: string;
   readonly type: 'BOOLEAN' | 'STRING' | 'INT' | 'LONG' | 'DOUBLE' | 'LIST' | 'CLASS' | 'PASSWORD';
   readonly required: boolean;
@@ -23,7 +23,7 @@ export interface ConfigKeyInfo {
   readonly dependents: readonly string[];
 }
 
-export interface ConfigValueInfo {
+interface ConfigValueInfo {
   readonly name: string;
   readonly value: string | null;
   readonly recommended_values: readonly string[];

@@ -18,7 +18,7 @@ export type FieldKind =
   | 'topics'
   | 'converter';
 
-export type Importance = 'high' | 'medium' | 'low';
+type Importance = 'high' | 'medium' | 'low';
 
 /** Both ends belong to it. */
 export interface Range {

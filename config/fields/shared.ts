@@ -11,7 +11,7 @@ const group = {
 } as const;
 
 /** How record bytes are treated; both pass them through, `string` also promises that they are UTF-8 text. */
-export type ConverterName = 'bytes' | 'string';
+type ConverterName = 'bytes' | 'string';
 
 const converters: Readonly<Record<string, ConverterName>> = {
   bytes: 'bytes',
@@ -177,7 +177,7 @@ function converter(doc: string): Field<ConverterName> {
  * What is wrong with a connector's name, or undefined. Kafka Connect takes nearly anything, but names with these
  * characters can then not be reached under their own REST path.
  */
-export function connectorNameComplaint(name: string): { message: string; fix: string } | undefined {
+function connectorNameComplaint(name: string): { message: string; fix: string } | undefined {
   const isUsable = name !== '.' && name !== '..' && name.trim() === name && /^[^\p{Cc}/\\%{}?#]{1,200}$/u.test(name);
   if (isUsable) return undefined;
   return {

@@ -18,7 +18,7 @@ export interface DocumentContext {
   readonly problems: FileProblems;
 }
 
-export const documentKeys = ['pipeline', 'source', 'transforms', 'topics', 'sinks', 'errors'] as const;
+const documentKeys = ['pipeline', 'source', 'transforms', 'topics', 'sinks', 'errors'] as const;
 
 /** A place for YAML anchors and notes; nothing reads it. */
 const ignoredKey = /^x-/;

@@ -114,7 +114,7 @@ class TreeReader {
   }
 
   #entries(pairs: readonly Pair[], path: string, parent: Place): Entry[] {
-    const entries: Entry[] = [];
+    const entries = new Map<string, Entry>();
     const merged: Entry[] = [];
     for (const pair of pairs) {
       const keyNode = pair.key as YamlNode | null;
@@ -122,14 +122,14 @@ class TreeReader {
       const key = this.#key(keyNode, path, at);
       if (key === undefined) continue;
       const childPath = path === '' ? key : `${path}.${key}`;
-      const earlier = entries.find((entry) => entry.key === key);
+      const earlier = entries.get(key);
       if (earlier !== undefined) this.#reportTwice(childPath, earlier.at, at);
       const value = this.#node(pair.value, childPath, at);
       if (key === '<<') merged.push(...this.#merged(value, childPath));
-      else if (earlier === undefined) entries.push({ key, at, value });
+      else if (earlier === undefined) entries.set(key, { key, at, value });
     }
-    const own = new Set(entries.map((entry) => entry.key));
-    return [...entries, ...merged.filter((entry) => !own.has(entry.key) && own.add(entry.key))];
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
+    return [...entries.values()];
   }
 
   #key(node: YamlNode | null, path: string, at: Place): string | undefined {

@@ -19,7 +19,7 @@ export interface ValueNode {
   readonly at: Place;
 }
 
-export interface ListNode {
+interface ListNode {
   readonly kind: 'list';
   readonly items: readonly Node[];
   readonly at: Place;

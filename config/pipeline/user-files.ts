@@ -34,7 +34,7 @@ export const userFiles: UserFiles = {
   },
 };
 
-export class FileTooLarge extends Error {
+class FileTooLarge extends Error {
   constructor(mostBytes: number) {
     super(`it has more than ${mostBytes} bytes`);
   }
