@@ -12,6 +12,7 @@ import type { LogParts, LogServices } from './log-parts.ts';
 import { LogReader } from './log-reader.ts';
 import type { LogState } from './log-state.ts';
 import { LogWriter } from './log-writer.ts';
+import { Mutex } from './mutex.ts';
 import { PartitionLog } from './partition-log.ts';
 import { ProducerTable } from './producer-table.ts';
 import type { RecoveredLog } from './recovery.ts';
@@ -24,12 +25,16 @@ export interface LogIdentity {
   readonly partition: number;
   readonly folder: string;
   readonly config: LogConfig;
+  readonly isConfigured: boolean;
+  /** From its checkpoint; 0 when nothing is known. */
+  readonly cleanedOffset: number;
   readonly leaderEpoch: number;
 }
 
 export function assembleLog(services: LogServices, identity: LogIdentity, recovered: RecoveredLog): LogParts {
   const state = stateOf(identity, recovered);
   const gate = new Gate();
+  const structure = new Mutex();
   const listeners = new Set<() => void>();
   const reader = new LogReader({ state, gate, ...services });
   const writer = new LogWriter({
@@ -51,9 +56,9 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     writer,
     reader,
     listeners,
-    deleteBefore: (offset) => deleteBefore(parts, offset),
+    deleteBefore: (offset) => structure.run(() => deleteBefore(parts, offset)),
   });
-  const parts: LogParts = { services, state, gate, writer, log };
+  const parts: LogParts = { services, state, gate, structure, writer, log };
   return parts;
 }
 
@@ -67,6 +72,7 @@ function stateOf(identity: LogIdentity, recovered: RecoveredLog): LogState {
     logEndOffset: recovered.logEndOffset,
     highWatermark: recovered.logEndOffset,
     durableOffset: recovered.logEndOffset,
+    cleanedOffset: identity.cleanedOffset <= recovered.logEndOffset ? identity.cleanedOffset : 0,
     visibleEnd: { segment: segments.active, position: segments.active.sizeBytes },
   };
 }

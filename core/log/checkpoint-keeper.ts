@@ -1,26 +1,29 @@
-/** Writes the two offset checkpoints of the data directory: one write of each under way at a time, the newest state wins. */
+/** Writes the offset checkpoints of the data directory: one write of each under way at a time, the newest state wins. */
 
 import path from 'node:path';
 import type { Disk } from '../base/disk.ts';
 import { type PartitionOffsets, writePartitionOffsets } from './checkpoints.ts';
-import { logStartsName, recoveryPointsName } from './file-names.ts';
+import { cleanerOffsetsName, logStartsName, recoveryPointsName } from './file-names.ts';
 
 export interface CheckpointKeeperOptions {
   readonly disk: Disk;
   readonly dataDir: string;
   readonly recoveryPoints: () => PartitionOffsets;
   readonly logStarts: () => PartitionOffsets;
+  readonly cleanedOffsets: () => PartitionOffsets;
 }
 
 export class CheckpointKeeper {
   readonly #recoveryPoints: Saver;
   readonly #logStarts: Saver;
+  readonly #cleanedOffsets: Saver;
 
-  constructor({ disk, dataDir, recoveryPoints, logStarts }: CheckpointKeeperOptions) {
+  constructor({ disk, dataDir, recoveryPoints, logStarts, cleanedOffsets }: CheckpointKeeperOptions) {
     const saver = (name: string, current: () => PartitionOffsets) =>
       new Saver(() => writePartitionOffsets(disk, path.join(dataDir, name), current()));
     this.#recoveryPoints = saver(recoveryPointsName, recoveryPoints);
     this.#logStarts = saver(logStartsName, logStarts);
+    this.#cleanedOffsets = saver(cleanerOffsetsName, cleanedOffsets);
   }
 
   /** Resolves when the recovery points as they are at this call, or newer ones, are durable. */
@@ -30,6 +33,10 @@ export class CheckpointKeeper {
 
   saveLogStarts(): Promise<void> {
     return this.#logStarts.save();
+  }
+
+  saveCleanedOffsets(): Promise<void> {
+    return this.#cleanedOffsets.save();
   }
 }
 

@@ -10,7 +10,8 @@ import { readPartitionOffsets } from './checkpoints.ts';
 import { FileCommitter } from './committer.ts';
 import { type DataDir, markClean, openDataDir } from './data-dir.ts';
 import { logErrors } from './error-codes.ts';
-import { logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
+import { cleanerOffsetsName, logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
+import { Housekeeper } from './housekeeper.ts';
 import { IndexCache } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
@@ -38,6 +39,14 @@ export interface LogsOptions {
   readonly indexCacheBytes?: number;
   /** Files that reads keep open; 512 unless told. */
   readonly maxOpenFiles?: number;
+  /** Retention runs this often (`log.retention.check.interval.ms`); 5 min unless told. */
+  readonly retentionIntervalMs?: number;
+  /** Logs that are due are compacted this often (`log.cleaner.backoff.ms`); 15 s unless told. */
+  readonly compactionIntervalMs?: number;
+  /** Memory for the keys of one compaction (`log.cleaner.dedupe.buffer.size`); 32 MiB unless told. */
+  readonly compactionKeyBytes?: number;
+  /** A producer that was silent for so long is forgotten (`producer.id.expiration.ms`); a day unless told. */
+  readonly producerExpirationMs?: number;
   /** Producers one partition remembers; 10,000 unless told. */
   readonly maxProducersPerPartition?: number;
 }
@@ -62,6 +71,7 @@ export class Logs {
   readonly #opened: DataDir;
   readonly #services: LogServices;
   readonly #checkpoints: CheckpointKeeper;
+  readonly #housekeeper: Housekeeper;
   readonly #failed = new AbortController();
   readonly #stopped = new AbortController();
   readonly #partitions = new Map<string, LogParts>();
@@ -80,6 +90,17 @@ export class Logs {
       dataDir,
       recoveryPoints: () => this.#offsets((parts) => parts.state.durableOffset),
       logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
+      cleanedOffsets: () => this.#offsets((parts) => parts.state.cleanedOffset),
+    });
+    this.#housekeeper = new Housekeeper({
+      clock,
+      logger: options.logger,
+      logs: () => [...this.#partitions.values()],
+      retentionIntervalMs: options.retentionIntervalMs ?? 300_000,
+      compactionIntervalMs: options.compactionIntervalMs ?? 15_000,
+      producerExpirationMs: options.producerExpirationMs ?? 86_400_000,
+      limits: { maxKeyBytes: options.compactionKeyBytes ?? 32 * 1024 * 1024, maxDecompressedBytes: 64 * 1024 * 1024 },
+      saveCleanedOffsets: () => this.#checkpoints.saveCleanedOffsets(),
     });
     this.#services = {
       disk,
@@ -122,12 +143,14 @@ export class Logs {
       opened: this.#opened,
       recoveryPoints: await readPartitionOffsets(disk, path.join(dataDir, recoveryPointsName)),
       logStarts: await readPartitionOffsets(disk, path.join(dataDir, logStartsName)),
+      cleanedOffsets: await readPartitionOffsets(disk, path.join(dataDir, cleanerOffsetsName)),
       maxProducers: this.#options.maxProducersPerPartition ?? 10_000,
     });
     for (const parts of await this.#folders.openAll()) this.#partitions.set(nameOf(parts.state), parts);
     // Also drops the entries of partitions that are gone: one that is made anew must not inherit them.
     await this.#saveCheckpoints();
     this.#checkpointing = this.#keepCheckpointing();
+    this.#housekeeper.start();
   }
 
   /** Makes a partition, durably. One that is there for the same topic id is kept and gets the configuration; one of another id is deleted first. */
@@ -138,6 +161,7 @@ export class Logs {
       const topicId = await this.#folders!.topicIdOf(before.state);
       if (topicId === wanted.topicId || topicId === undefined) {
         before.state.config = wanted.config;
+        before.state.isConfigured = true;
         return before.log;
       }
       await this.#delete([before]);
@@ -154,7 +178,11 @@ export class Logs {
 
   /** The configuration holds for everything that happens from now on. */
   updateConfig(topic: string, config: LogConfig): void {
-    for (const { state } of this.#partitions.values()) if (state.topic === topic) state.config = config;
+    for (const { state } of this.#partitions.values()) {
+      if (state.topic !== topic) continue;
+      state.config = config;
+      state.isConfigured = true;
+    }
   }
 
   /** Waits for what is under way, syncs everything and marks the directory as cleanly closed, unless it failed. */
@@ -166,6 +194,7 @@ export class Logs {
   async #close(): Promise<void> {
     this.#stopped.abort();
     await this.#checkpointing;
+    await this.#housekeeper.stop();
     const all = [...this.#partitions.values()];
     for (const parts of all) await this.#closeOne(parts);
     await this.#services.files.close();
@@ -191,10 +220,11 @@ export class Logs {
   }
 
   async #delete(doomed: readonly LogParts[]): Promise<void> {
-    for (const { state, writer } of doomed) {
+    for (const { state, writer, structure } of doomed) {
       this.#partitions.delete(nameOf(state));
       writer.fail(logErrors.error('closed', { message: 'the partition was deleted', where: nameOf(state) }));
-      await writer.close();
+      // Compaction that is under way ends before its folder goes.
+      await structure.run(() => writer.close());
       this.#services.tailCache.drop(state);
       for (const segment of state.segments.all()) {
         this.#services.indexes.forget(segment);
@@ -237,6 +267,7 @@ export class Logs {
 
   async #saveCheckpoints(): Promise<void> {
     await this.#checkpoints.saveLogStarts();
+    await this.#checkpoints.saveCleanedOffsets();
     await this.#checkpoints.saveRecoveryPoints();
   }
 

@@ -8,6 +8,7 @@ import type { Gate } from './gate.ts';
 import type { IndexCache } from './index-cache.ts';
 import type { LogState } from './log-state.ts';
 import type { LogWriter } from './log-writer.ts';
+import type { Mutex } from './mutex.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { Durability, PartitionLog } from './partition-log.ts';
 import type { TailCache } from './tail-cache.ts';
@@ -31,6 +32,8 @@ export interface LogParts {
   readonly services: LogServices;
   readonly state: LogState;
   readonly gate: Gate;
+  /** What removes or replaces segments takes turns. */
+  readonly structure: Mutex;
   readonly writer: LogWriter;
   readonly log: PartitionLog;
 }

@@ -16,6 +16,8 @@ export interface LogState {
   readonly partition: number;
   readonly folder: string;
   config: LogConfig;
+  /** False until the broker has told the configuration: then nothing is deleted or compacted. */
+  isConfigured: boolean;
   readonly segments: SegmentList;
   readonly producers: ProducerTable;
   /** Every new batch carries it; it grows whenever a start may have cut acknowledged data that was not synced. */
@@ -29,6 +31,8 @@ export interface LogState {
   visibleEnd: VisibleEnd;
   /** Everything before it survives a power loss, in every mode: where recovery may begin. */
   durableOffset: number;
+  /** Up to where the log was compacted. */
+  cleanedOffset: number;
 }
 
 /** `topic-partition`, for messages. */

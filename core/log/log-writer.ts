@@ -241,6 +241,7 @@ export class LogWriter {
     const oldFile = this.#file;
     this.#file = started.file;
     this.#state.segments.push(started.segment);
+    this.#state.visibleEnd = { segment: started.segment, position: 0 };
     await oldFile.close();
     this.#options.onRoll(old);
   }

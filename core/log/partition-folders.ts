@@ -21,6 +21,7 @@ export interface PartitionFoldersOptions {
   /** From the checkpoints, by `topic-partition`. */
   readonly recoveryPoints: ReadonlyMap<string, number>;
   readonly logStarts: ReadonlyMap<string, number>;
+  readonly cleanedOffsets: ReadonlyMap<string, number>;
   readonly maxProducers: number;
 }
 
@@ -62,7 +63,11 @@ export class PartitionFolders {
   }
 
   async create({ topic, partition, topicId, config }: NewPartition): Promise<LogParts> {
-    const identity = this.#identity({ topic, partition, config });
+    const identity = {
+      ...this.#identity({ topic, partition, config }),
+      isConfigured: true,
+      cleanedOffset: 0,
+    };
     await this.#disk.makeFolder(identity.folder);
     await this.#disk.replaceFile(
       path.join(identity.folder, partitionMetadataName),
@@ -116,6 +121,8 @@ export class PartitionFolders {
 
   #identity({ topic, partition, config }: { topic: string; partition: number; config: LogConfig }): LogIdentity {
     const folder = path.join(this.#options.dataDir, partitionFolderName(topic, partition));
-    return { topic, partition, folder, config, leaderEpoch: this.#options.opened.leaderEpoch };
+    const cleanedOffset = this.#options.cleanedOffsets.get(partitionFolderName(topic, partition)) ?? 0;
+    const { leaderEpoch } = this.#options.opened;
+    return { topic, partition, folder, config, leaderEpoch, cleanedOffset, isConfigured: false };
   }
 }

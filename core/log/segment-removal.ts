@@ -49,7 +49,7 @@ function fullyBefore({ state }: LogParts, offset: number): Segment[] {
 async function dropSegments(parts: LogParts, segments: readonly Segment[]): Promise<void> {
   if (segments.length === 0) return;
   const { services, state, gate } = parts;
-  const { disk, clock, files, indexes } = services;
+  const { disk, files, indexes } = services;
   await gate.exclusive(async () => {
     state.segments.retire(segments);
     for (const segment of segments) await renameAway(disk, segment);
@@ -59,7 +59,7 @@ async function dropSegments(parts: LogParts, segments: readonly Segment[]): Prom
     indexes.forget(segment);
     await files.forget(segment);
   }
-  clock.timer(state.config.fileDeleteDelayMs, () => void unlink(disk, segments));
+  unlinkLater(parts, segments);
 }
 
 /** The data file last: an index without it is removed at the next start. */
@@ -71,7 +71,10 @@ export async function renameAway(disk: Disk, segment: Segment): Promise<void> {
   }
 }
 
-/** What cannot be unlinked now is at the next start. */
-async function unlink(disk: Disk, segments: readonly Segment[]): Promise<void> {
-  for (const segment of segments) await disk.remove(`${segment.logPath}${deletedSuffix}`).catch(() => {});
+/** Frees the room after `file.delete.delay.ms`; what cannot be unlinked then is at the next start. */
+export function unlinkLater({ services, state }: LogParts, segments: readonly Segment[]): void {
+  const { disk, clock } = services;
+  clock.timer(state.config.fileDeleteDelayMs, () => {
+    for (const segment of segments) void disk.remove(`${segment.logPath}${deletedSuffix}`).catch(() => {});
+  });
 }

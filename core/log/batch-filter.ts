@@ -1,0 +1,170 @@
+/** What compaction leaves of one batch: pure. Offsets never change, producer fields stay, tombstones get a date to go. */
+
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseOffset,
+  batchBaseTimestampMs,
+  batchCodec,
+  batchLastOffset,
+  batchProducerId,
+  batchRecordCount,
+  isControl,
+  sealCrc,
+} from '../protocol/batch-header.ts';
+import { codecOf, compress, decompress } from '../protocol/compression.ts';
+import { RecordScanner } from '../protocol/record-scanner.ts';
+import { logErrors } from './error-codes.ts';
+import type { KeyOffsets } from './key-offsets.ts';
+
+export interface FilterRules {
+  /** The last offset of every key in the range that was never compared before. */
+  readonly newest: KeyOffsets;
+  readonly nowMs: number;
+  readonly deleteRetentionMs: number;
+  /** The last offset a producer wrote: its batch stays, be it empty, or its next sequence would be unknown after a restart. */
+  readonly lastOffsetOfProducer: (producerId: number) => number;
+  /** The batch that ends a segment stays, be it empty: the segment keeps its end. */
+  readonly keepsEmpty: boolean;
+  readonly maxDecompressedBytes: number;
+}
+
+/** Attributes bit 6: the base timestamp is the time from which on tombstones of the batch may go. */
+const horizonBit = 0x40;
+const codecMask = 0x07;
+
+interface KeptRecord {
+  readonly start: number;
+  readonly end: number;
+  readonly timestampDelta: number;
+}
+
+/** The batch itself when nothing changes, a new one, or undefined when nothing of it is needed. Throws `log/damaged`. */
+export function filterBatch(batch: Buffer, rules: FilterRules): Buffer | undefined {
+  // Markers of transactions stay.
+  if (isControl(batch, 0)) return batch;
+  const records = recordBytes(batch, rules.maxDecompressedBytes);
+  const kept = keptRecords(batch, records, rules);
+  const isWhole = kept.records.length === batchRecordCount(batch, 0);
+  if (isWhole && kept.newHorizonMs === undefined) {
+    if (kept.records.length > 0 || isNeededEmpty(batch, rules)) return batch;
+    return undefined;
+  }
+  if (kept.records.length === 0) return isNeededEmpty(batch, rules) ? emptied(batch) : undefined;
+  const body =
+    kept.newHorizonMs === undefined
+      ? Buffer.concat(kept.records.map(({ start, end }) => records.subarray(start, end)))
+      : Buffer.concat(
+          kept.records.map((record) =>
+            withTimestampDelta(records, record, batchBaseTimestampMs(batch, 0) - kept.newHorizonMs!),
+          ),
+        );
+  return rebuilt(batch, { body, count: kept.records.length, horizonMs: kept.newHorizonMs });
+}
+
+function isNeededEmpty(batch: Buffer, rules: FilterRules): boolean {
+  const producerId = batchProducerId(batch, 0);
+  return rules.keepsEmpty || (producerId >= 0 && rules.lastOffsetOfProducer(producerId) === batchLastOffset(batch, 0));
+}
+
+function recordBytes(batch: Buffer, maxBytes: number): Buffer {
+  const stored = batch.subarray(BATCH_HEADER_BYTES);
+  const codec = codecOf(batchCodec(batch, 0));
+  if (codec === undefined) throw damaged(batch, `the compression type ${batchCodec(batch, 0)} does not exist`);
+  return decompress(codec, stored, maxBytes);
+}
+
+const scanner = new RecordScanner(Buffer.alloc(0));
+
+function keptRecords(
+  batch: Buffer,
+  bytes: Buffer,
+  rules: FilterRules,
+): { records: KeptRecord[]; newHorizonMs: number | undefined } {
+  const baseOffset = batchBaseOffset(batch, 0);
+  const horizonMs = (batch[22]! & horizonBit) === 0 ? undefined : batchBaseTimestampMs(batch, 0);
+  const records: KeptRecord[] = [];
+  let hasTombstone = false;
+  scanner.setBuffer(bytes);
+  let start = 0;
+  for (let left = batchRecordCount(batch, 0); left > 0; left -= 1) {
+    const end = scanner.scan(start, bytes.length);
+    if (end < 0) throw damaged(batch, 'a record does not fit its batch');
+    const { keyStart, keyEnd, timestampDelta } = scanner;
+    const isTombstone = scanner.valueStart < 0;
+    // A record without a key can be nobody's older version; it came before the topic was compacted.
+    const isNewest = keyStart < 0 || rules.newest.get(bytes, keyStart, keyEnd) <= baseOffset + scanner.offsetDelta;
+    const isDue = isTombstone && keyStart >= 0 && horizonMs !== undefined && horizonMs <= rules.nowMs;
+    if (isNewest && !isDue) {
+      records.push({ start, end, timestampDelta });
+      hasTombstone ||= isTombstone;
+    }
+    start = end;
+  }
+  const newHorizonMs = hasTombstone && horizonMs === undefined ? rules.nowMs + rules.deleteRetentionMs : undefined;
+  return { records, newHorizonMs };
+}
+
+/** The record with its timestamp told from another base, `shiftMs` later than the one before. */
+function withTimestampDelta(bytes: Buffer, record: KeptRecord, shiftMs: number): Buffer {
+  const bodyStart = afterVarint(bytes, record.start);
+  const restStart = afterVarint(bytes, bodyStart + 1);
+  const delta = varlong(record.timestampDelta + shiftMs);
+  const length = varlong(1 + delta.length + record.end - restStart);
+  return Buffer.concat([
+    length,
+    bytes.subarray(bodyStart, bodyStart + 1),
+    delta,
+    bytes.subarray(restStart, record.end),
+  ]);
+}
+
+function rebuilt(
+  batch: Buffer,
+  { body, count, horizonMs }: { body: Buffer; count: number; horizonMs: number | undefined },
+): Buffer {
+  const codec = codecOf(batchCodec(batch, 0))!;
+  const result = Buffer.concat([batch.subarray(0, BATCH_HEADER_BYTES), compress(codec, body)]);
+  if (horizonMs !== undefined) {
+    result[22]! |= horizonBit;
+    result.writeBigInt64BE(BigInt(horizonMs), 27);
+  }
+  return sealed(result, count);
+}
+
+/** A header alone: it keeps the offsets and the producer's sequence. */
+function emptied(batch: Buffer): Buffer {
+  const result = Buffer.from(batch.subarray(0, BATCH_HEADER_BYTES));
+  result[22]! &= ~(codecMask | horizonBit);
+  result.writeBigInt64BE(-1n, 27);
+  result.writeBigInt64BE(-1n, 35);
+  return sealed(result, 0);
+}
+
+function sealed(batch: Buffer, recordCount: number): Buffer {
+  batch.writeInt32BE(batch.length - 12, 8);
+  batch.writeInt32BE(recordCount, 57);
+  sealCrc(batch, 0);
+  return batch;
+}
+
+function afterVarint(bytes: Buffer, at: number): number {
+  let next = at;
+  while (bytes[next]! >= 0x80) next += 1;
+  return next + 1;
+}
+
+/** Zigzag, exact within ±2^52. */
+function varlong(value: number): Buffer {
+  let rest = value < 0 ? -2 * value - 1 : 2 * value;
+  const bytes: number[] = [];
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+function damaged(batch: Buffer, message: string) {
+  return logErrors.error('damaged', { message, where: `batch at offset ${batchBaseOffset(batch, 0)}` });
+}
