@@ -1,0 +1,68 @@
+/** Reads a whole topic from a stopped data directory by starting the broker on it once more. */
+
+import { createHash } from 'node:crypto';
+import { systemClock } from '../../core/base/clock.ts';
+import { silentLogger } from '../../core/base/logger.ts';
+import { nodeDisk } from '../../core/base/node-disk.ts';
+import { connectCluster, createFetcher, topicEnds } from '../../core/client/index.ts';
+import { startBroker } from '../../core/index.ts';
+import { RecordCursor } from '../../core/protocol/record-cursor.ts';
+
+export interface PartitionContent {
+  readonly partition: number;
+  readonly records: number;
+  /** SHA-256 over every value followed by a newline, in offset order. */
+  readonly digest: string;
+}
+
+const newline = Buffer.from('\n');
+
+/** Calls `onValue` for every value in offset order per partition, and answers with a digest per partition. */
+export async function readTopic(
+  dataDir: string,
+  topic: string,
+  onValue: (value: Buffer) => void,
+): Promise<PartitionContent[]> {
+  const logger = silentLogger;
+  const listen = { host: '127.0.0.1', port: 0 };
+  const broker = await startBroker({
+    listen,
+    dataDir,
+    durability: 'default',
+    disk: nodeDisk,
+    clock: systemClock,
+    logger,
+  });
+  const cluster = connectCluster({
+    bootstrapServers: [`127.0.0.1:${broker.port}`],
+    clientId: 'oracle',
+    clock: systemClock,
+    logger,
+  });
+  const fetcher = createFetcher(cluster);
+  try {
+    const ends = await topicEnds(cluster, topic);
+    const left = new Map(ends.filter(({ offset }) => offset > 0).map(({ partition, offset }) => [partition, offset]));
+    const contents = new Map(ends.map(({ partition }) => [partition, { hash: createHash('sha256'), records: 0 }]));
+    fetcher.assign([...left.keys()].map((partition) => ({ topic, partition, offset: 'earliest' as const })));
+    while (left.size > 0) {
+      for (const { partition, records, fetchOffset, nextOffset } of await fetcher.next()) {
+        const content = contents.get(partition);
+        const cursor = new RecordCursor({ topic, partition });
+        cursor.reset(records, fetchOffset);
+        while (content !== undefined && cursor.next()) {
+          const value = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
+          content.hash.update(value).update(newline);
+          content.records += 1;
+          onValue(value);
+        }
+        if (nextOffset >= (left.get(partition) ?? 0)) left.delete(partition);
+      }
+    }
+    return [...contents].map(([partition, { hash, records }]) => ({ partition, records, digest: hash.digest('hex') }));
+  } finally {
+    fetcher.close();
+    cluster.close();
+    await broker.close();
+  }
+}
