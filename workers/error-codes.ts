@@ -48,6 +48,21 @@ export const workerErrors = defineErrors('worker', {
     fix: 'GET /connectors/{name}/tasks lists those there are.',
     retriable: false,
   },
+  'unknown-plugin': {
+    meaning: 'There is no connector of that name.',
+    fix: 'GET /connector-plugins lists those there are.',
+    retriable: false,
+  },
+  'connector-not-stopped': {
+    meaning: 'Offsets can only be moved while nothing of the connector runs.',
+    fix: 'Stop the connector, wait until it is STOPPED, and send the request again.',
+    retriable: true,
+  },
+  'rest-listen': {
+    meaning: 'The REST interface cannot listen on its address.',
+    fix: 'Choose another address with --rest, or stop what uses it.',
+    retriable: false,
+  },
   'connector-exists': {
     meaning: 'A connector of that name is there already.',
     fix: 'Choose another name, or PUT its config to change it.',

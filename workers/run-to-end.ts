@@ -65,7 +65,7 @@ export function progressOf(numbers: TaskNumbers): RunProgress {
     sourceBytes: numbers.sum('source_bytes_total'),
     sinkRecords: numbers.sum('sink_offsets_total'),
     sinkBytes: numbers.sum('sink_bytes_total'),
-    files: numbers.sum('files_finished_total'),
+    files: numbers.sumValues('files_done'),
     objects: numbers.sum('objects_total'),
     deadLetters: numbers.sum('records_dead_lettered_total'),
     skipped: numbers.sum('records_skipped_total'),

@@ -3,6 +3,7 @@
 import { describeError } from '../core/base/errors.ts';
 import { Lifecycle } from '../core/base/lifecycle.ts';
 import {
+  type Admin,
   type Cluster,
   connectCluster,
   createProducer,
@@ -18,7 +19,7 @@ import { OffsetStore } from './stores/offset-store.ts';
 import { StatusStore } from './stores/status-store.ts';
 import { TaskNumbers } from './task-numbers.ts';
 import { TaskRuns } from './tasks/task-runs.ts';
-import { type TopicAdmin, Topics } from './topics.ts';
+import { Topics } from './topics.ts';
 import { RunningWorker, type Worker } from './worker.ts';
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options.ts';
 
@@ -29,7 +30,7 @@ interface Ground {
   readonly life: Lifecycle;
   readonly cluster: Cluster;
   readonly producer: Producer;
-  readonly admin: TopicAdmin;
+  readonly admin: Admin;
   readonly topics: Topics;
 }
 
@@ -61,11 +62,12 @@ async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
   };
   const events = { onChange: () => {}, onRestart: () => {}, onFailed } as StoreEvents;
   const stores = await openStores(ground, events);
-  const herder = createHerder(ground, stores, numbers);
+  const runs = createRuns(ground, stores, numbers);
+  const herder = createHerder(ground, stores, numbers, runs);
   events.onChange = () => herder.reconcile();
   events.onRestart = (request) => herder.onRestart(request);
   life.onClose(() => herder.close());
-  const worker = new RunningWorker({ ...ground, ...stores, herder, numbers, brokenBecause: () => broken });
+  const worker = new RunningWorker({ ...ground, ...stores, herder, numbers, runs, brokenBecause: () => broken });
   await worker.start();
   return worker;
 }
@@ -104,22 +106,27 @@ async function openStores(
     return { log: kafkaKeyedLog({ cluster, producer, topic, partitionCount, clock }), partitionCount };
   };
   const { onFailed } = events;
+  const [configLog, offsetsLog, statusLog] = await Promise.all([
+    logOf(names.config, 1),
+    logOf(names.offsets, names.offsetsPartitions),
+    logOf(names.status, names.statusPartitions),
+  ]);
   const config = new ConfigStore({
-    log: (await logOf(names.config, 1)).log,
+    log: configLog.log,
     onChange: () => events.onChange(),
     onRestart: (request) => events.onRestart(request),
     onFailed,
   });
-  const offsets = new OffsetStore({ ...(await logOf(names.offsets, names.offsetsPartitions)), onFailed });
-  const statuses = new StatusStore({ log: (await logOf(names.status, names.statusPartitions)).log, logger, onFailed });
+  const offsets = new OffsetStore({ ...offsetsLog, onFailed });
+  const statuses = new StatusStore({ log: statusLog.log, logger, onFailed });
   life.onClose(() => Promise.all([config.close(), offsets.close(), statuses.close()]).then(() => {}));
   await Promise.all([config.open(), offsets.open(), statuses.open()]);
   return { config, offsets, statuses };
 }
 
-function createHerder({ options, settings, cluster, topics }: Ground, stores: Stores, numbers: TaskNumbers): Herder {
-  const { catalogue, loadConnector, clock, logger, bootstrapServers, rest } = options;
-  const runs = new TaskRuns({
+function createRuns({ options, settings, cluster, topics }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
+  const { catalogue, clock, logger, bootstrapServers } = options;
+  return new TaskRuns({
     settings,
     bootstrapServers,
     catalogue,
@@ -133,6 +140,10 @@ function createHerder({ options, settings, cluster, topics }: Ground, stores: St
     clock,
     logger,
   });
+}
+
+function createHerder({ options, settings }: Ground, stores: Stores, numbers: TaskNumbers, runs: TaskRuns): Herder {
+  const { catalogue, loadConnector, clock, logger, rest } = options;
   return new Herder({
     ...stores,
     catalogue,

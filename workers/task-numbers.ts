@@ -33,9 +33,9 @@ export class TaskNumbers {
     one.values = {};
   }
 
-  /** The connector is gone. */
-  forget(isGone: (connector: string) => boolean): void {
-    for (const [key, { connector }] of this.#tasks) if (isGone(connector)) this.#tasks.delete(key);
+  /** Forgets connectors that are gone. */
+  keep(isThere: (connector: string) => boolean): void {
+    for (const [key, { connector }] of this.#tasks) if (!isThere(connector)) this.#tasks.delete(key);
   }
 
   all(): TaskFigures[] {
@@ -46,9 +46,14 @@ export class TaskNumbers {
     });
   }
 
-  /** A total over all tasks, or over those of some connectors. */
-  sum(name: string, isMeant: (connector: string) => boolean = () => true): number {
-    return this.all().reduce((sum, task) => sum + (isMeant(task.connector) ? (task.totals[name] ?? 0) : 0), 0);
+  /** A total over all tasks. */
+  sum(name: string): number {
+    return this.all().reduce((sum, { totals }) => sum + (totals[name] ?? 0), 0);
+  }
+
+  /** A current value added up over all tasks. */
+  sumValues(name: string): number {
+    return this.all().reduce((sum, { values }) => sum + (values[name] ?? 0), 0);
   }
 
   #task(task: TaskId): OneTask {

@@ -2,14 +2,21 @@
 
 import type { CompiledPipeline } from '../config/index.ts';
 import type { Lifecycle } from '../core/base/lifecycle.ts';
-import { type Cluster, latestOffset, listOffsets } from '../core/client/index.ts';
+import { type Admin, type Cluster, earliestOffset, latestOffset, listOffsets } from '../core/client/index.ts';
+import { clusterIdOf } from './cluster-id.ts';
+import { workerErrors } from './error-codes.ts';
 import { type Health, healthOf } from './health.ts';
+import { ConnectorOffsets } from './herder/connector-offsets.ts';
 import type { Herder } from './herder/herder.ts';
+import { Metrics } from './metrics.ts';
+import type { RestServices } from './rest/server.ts';
 import { progressOf, type RunProgress, type RunSummary, runToEnd } from './run-to-end.ts';
 import type { OffsetStore } from './stores/offset-store.ts';
 import type { StatusStore } from './stores/status-store.ts';
 import type { TaskNumbers } from './task-numbers.ts';
-import type { TopicAdmin, Topics } from './topics.ts';
+import type { TaskRuns } from './tasks/task-runs.ts';
+import type { Topics } from './topics.ts';
+import { version } from './version.ts';
 import type { WorkerOptions, WorkerSettings } from './worker-options.ts';
 
 export interface Worker {
@@ -28,8 +35,8 @@ export interface Worker {
   runToEnd(options?: RunOptions): Promise<RunSummary>;
   /** Totals since the start. */
   progress(): RunProgress;
-  /** Drains every task and closes everything. Idempotent; each task has the deadline it was started with. */
-  close(): Promise<void>;
+  /** Drains every task, each at most until the deadline, and closes everything. Idempotent. */
+  close(options?: { readonly deadlineMs?: number }): Promise<void>;
 }
 
 export interface RunOptions {
@@ -43,12 +50,13 @@ export interface WorkerParts {
   readonly settings: WorkerSettings;
   readonly life: Lifecycle;
   readonly cluster: Cluster;
-  readonly admin: TopicAdmin;
+  readonly admin: Admin;
   readonly topics: Topics;
   readonly offsets: OffsetStore;
   readonly statuses: StatusStore;
   readonly herder: Herder;
   readonly numbers: TaskNumbers;
+  readonly runs: TaskRuns;
   readonly brokenBecause: () => string | undefined;
 }
 
@@ -73,8 +81,29 @@ export class RunningWorker implements Worker {
     return this.#parts.numbers;
   }
 
+  /** REST listens first, so that whoever watches sees the start. */
   async start(): Promise<void> {
-    this.#parts.herder.start();
+    const { options, life, herder, offsets, admin, numbers } = this.#parts;
+    if (options.rest !== undefined) {
+      const metrics = new Metrics({ herder, numbers });
+      life.onClose(() => metrics.close());
+      const startOf = (topic: string, partition: number) => this.#startOf(topic, partition);
+      const services: RestServices = {
+        version,
+        clusterId: () => clusterIdOf(this.#parts.cluster),
+        health: () => this.health(),
+        metrics: () => metrics.expose(),
+        herder,
+        offsets: new ConnectorOffsets({ herder, offsets, groups: admin, startOf }),
+        logger: options.logger,
+      };
+      const { startRest } = await import('./rest/server.ts');
+      const rest = await startRest(options.rest, services);
+      life.onClose(() => rest.close());
+      this.#restAddress = { host: rest.host, port: rest.port };
+    }
+    life.onClose(herder.onChange(() => numbers.keep((name) => herder.settingsOf(name) !== undefined)));
+    herder.start();
     this.#started = true;
   }
 
@@ -102,8 +131,19 @@ export class RunningWorker implements Worker {
     return progressOf(this.#parts.numbers);
   }
 
-  close(): Promise<void> {
+  close({ deadlineMs }: { readonly deadlineMs?: number } = {}): Promise<void> {
+    if (deadlineMs !== undefined) this.#parts.runs.stopWithin(deadlineMs);
     return this.#parts.life.close();
+  }
+
+  async #startOf(topic: string, partition: number): Promise<number> {
+    const count = await this.#parts.cluster.partitionCount(topic);
+    if (partition >= count) {
+      const message = `the topic has ${count} partitions`;
+      throw workerErrors.error('bad-request', { message, where: `${topic}-${partition}` });
+    }
+    const [found] = await listOffsets(this.#parts.cluster, [{ topic, partition, timestampMs: earliestOffset }]);
+    return found?.offset ?? 0;
   }
 
   async #endsOf(topics: readonly string[]) {

@@ -11,7 +11,7 @@ export function checkConnector(catalogue: Catalogue, name: string, settings: Set
     const message = `the name in the settings is ${JSON.stringify(settings['name'])}, and the connector's ${JSON.stringify(name)}`;
     throw workerErrors.error('invalid-connector', { message, where: 'name' });
   }
-  const parsed = definitionOf(catalogue, settings).parse(settings);
+  const parsed = definitionOf(catalogue, settings).parse(settings, { isFromUser: true });
   if ('problems' in parsed && hasErrors(parsed.problems)) throw invalid(name, parsed.problems);
 }
 

@@ -122,7 +122,9 @@ export class Herder {
   /** Calls `listener` after every change of settings or of what runs, until the returned function is called. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   /** Brings what runs in line with the config topic; called at every change of it. */

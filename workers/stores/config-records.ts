@@ -121,7 +121,10 @@ function applyCommit(state: ConfigState, name: string, value: JsonValue | null |
   const plannedFrom = state.connectors.get(name);
   const waiting = state.uncommitted.get(name) ?? new Map<number, Settings>();
   state.uncommitted.delete(name);
-  if (plannedFrom === undefined) return forgetTasks(state, name);
+  if (plannedFrom === undefined) {
+    forgetTasks(state, name);
+    return;
+  }
   const tasks: Settings[] = [];
   for (let index = 0; index < count; index++) {
     const settings = waiting.get(index);

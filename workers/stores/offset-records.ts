@@ -34,9 +34,8 @@ export function applyOffsetRecord(state: OffsetState, record: StoreRecord): void
   const [connector, partition] = parsed as unknown as readonly [JsonValue, JsonValue];
   if (typeof connector !== 'string' || !isObject(partition)) return;
   const id = canonicalJson(partition);
-  if (record.value === null) return remove(state, connector, id);
-  const offset = parseJson(record.value);
-  if (offset === null) return remove(state, connector, id);
+  const offset = record.value === null ? null : parseJson(record.value);
+  if (offset === null) remove(state, connector, id);
   if (!isObject(offset)) return;
   let positions = state.get(connector);
   if (positions === undefined) {

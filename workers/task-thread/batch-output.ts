@@ -29,13 +29,16 @@ export interface BuiltPoll {
   readonly batches: readonly TopicBatch[];
   readonly positions: readonly SourcePosition[];
   readonly recordCount: number;
-  readonly bytes: number;
+  /** Keys and values. */
+  readonly payloadBytes: number;
   release(): void;
 }
 
 /** What the appenders of one output share. */
 interface Poll {
   usedBytes: number;
+  /** Keys and values alone. */
+  payloadBytes: number;
   recordCount: number;
 }
 
@@ -50,7 +53,7 @@ export class BatchOutput implements SourceOutput {
   readonly #options: BatchOutputOptions;
   readonly #topics = new Map<string, TopicPart>();
   readonly #positions = new Map<string, SourcePosition>();
-  readonly #poll: Poll = { usedBytes: 0, recordCount: 0 };
+  readonly #poll: Poll = { usedBytes: 0, payloadBytes: 0, recordCount: 0 };
   /** What two polls need, one being filled and one being sent, with some room for batches that grew. */
   readonly #memory: BatchMemory;
 
@@ -120,17 +123,18 @@ export class BatchOutput implements SourceOutput {
   }
 
   #finish(batches: readonly TopicBatch[]): BuiltPoll {
-    const { recordCount, usedBytes } = this.#poll;
+    const { recordCount, payloadBytes } = this.#poll;
     const positions = [...this.#positions.values()];
     this.#positions.clear();
     this.#poll.usedBytes = 0;
+    this.#poll.payloadBytes = 0;
     this.#poll.recordCount = 0;
     // A compressed batch has memory of its own; what it was made from stays with its builder.
     const isOurs = this.#options.compression === 'none';
     const release = () => {
       if (isOurs) for (const { batch } of batches) this.#memory.give(batch);
     };
-    return { batches, positions, recordCount, bytes: usedBytes, release };
+    return { batches, positions, recordCount, payloadBytes, release };
   }
 
   #topic(topic: string): TopicPart {
@@ -166,7 +170,7 @@ class PartitionBatches implements RecordAppender {
       return;
     }
     this.#builderFor(sizeBytes).append(bytes, start, end, timestampMs);
-    this.#count(sizeBytes);
+    this.#count(sizeBytes, end - start);
   }
 
   appendRecord(record: SourceRecord): void {
@@ -176,7 +180,7 @@ class PartitionBatches implements RecordAppender {
       return;
     }
     this.#builderFor(sizeBytes).appendRecord(record);
-    this.#count(sizeBytes);
+    this.#count(sizeBytes, (record.key?.length ?? 0) + (record.value?.length ?? 0));
   }
 
   take(): Buffer[] {
@@ -186,7 +190,8 @@ class PartitionBatches implements RecordAppender {
     return sealed;
   }
 
-  #count(sizeBytes: number): void {
+  #count(sizeBytes: number, payloadBytes: number): void {
+    this.#poll.payloadBytes += payloadBytes;
     this.#poll.usedBytes += sizeBytes;
     this.#poll.recordCount += 1;
   }

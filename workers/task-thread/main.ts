@@ -1,8 +1,9 @@
 /** One task in its thread: its own connection to the cluster, its runner, and the messages that steer it. */
 
+import { flushCompileCache } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
 import { systemClock } from '../../core/base/clock.ts';
-import { connectCluster } from '../../core/client/index.ts';
+import { connectCluster } from '../../core/client/cluster.ts';
 import { Gate } from './gate.ts';
 import { HostLink } from './host-link.ts';
 import type { TaskSpec } from './messages.ts';
@@ -31,7 +32,11 @@ export async function runTask(spec: TaskSpec, port: MessagePort): Promise<void> 
   };
   try {
     const { run } = spec.kind === 'source' ? await import('./run-source.ts') : await import('./run-sink.ts');
-    const outcome = await run(context);
+    const outcome = await run(context, () => {
+      link.post({ type: 'running' });
+      // A thread that is ended from outside would leave nothing for the next start.
+      flushCompileCache();
+    });
     flushNumbers();
     link.post({ type: outcome });
   } catch (error) {

@@ -2,7 +2,9 @@
 
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
-import { createFetcher, createProducer, listOffsets } from '../../core/client/index.ts';
+import { createFetcher } from '../../core/client/fetcher.ts';
+import { listOffsets } from '../../core/client/list-offsets.ts';
+import { createProducer } from '../../core/client/producer.ts';
 import { RecordCursor } from '../../core/protocol/record-cursor.ts';
 import { CommitTracker } from './commit-tracker.ts';
 import { DeadLetterWriter } from './dead-letter-writer.ts';
@@ -19,7 +21,7 @@ const deliveryTimeoutMs = 120_000;
 /** What ListOffsets calls the two ends of a partition. */
 const timestampOf = { earliest: -2, latest: -1 } as const;
 
-export async function run(context: ThreadContext): Promise<'stopped'> {
+export async function run(context: ThreadContext, onRunning: () => void): Promise<'stopped'> {
   const { spec, link, logger, gauges, cluster, clock, gate } = context;
   const connector = await loadSink(spec);
   const { connector: name, taskIndex, connectorName, limits } = spec;
@@ -59,7 +61,7 @@ export async function run(context: ThreadContext): Promise<'stopped'> {
     longestRetryDelayMs: limits.longestRetryDelayMs,
     startOffsets: (partitions) => startOffsets(context, partitions),
     commit,
-    onRunning: () => link.post({ type: 'running' }),
+    onRunning,
   });
   link.listen((message) => steer(context, runner, message));
   await runner.run();
@@ -74,16 +76,20 @@ function steer({ gate, link, flushNumbers }: ThreadContext, runner: SinkRunner, 
   };
   switch (message.type) {
     case 'pause':
-      return gate.pause();
+      gate.pause();
+      break;
     case 'resume':
-      return gate.resume();
+      gate.resume();
+      break;
     case 'stop':
-      return gate.stop();
+      gate.stop();
+      break;
     case 'assigned':
-      return runner.assigned(message.partitions);
+      runner.assigned(message.partitions);
+      break;
     case 'revoked':
       runner.revoked(message.partitions, message.lost).then(done(message.id), done(message.id));
-      return;
+      break;
     case 'drainTo':
       runner.drainTo(message.ends).then(done(message.id), done(message.id));
   }

@@ -1,6 +1,6 @@
 /** Puts a source task's runner together from the parts of its thread. */
 
-import { createProducer } from '../../core/client/index.ts';
+import { createProducer } from '../../core/client/producer.ts';
 import { BatchOutput } from './batch-output.ts';
 import { atLeastOnceDelivery } from './delivery.ts';
 import type { ToThread } from './messages.ts';
@@ -13,7 +13,7 @@ import { loadSource, type ThreadContext } from './thread-context.ts';
 const deliveryTimeoutMs = 2_147_483_647;
 const requestTimeoutMs = 30_000;
 
-export async function run(context: ThreadContext): Promise<'stopped' | 'finished'> {
+export async function run(context: ThreadContext, onRunning: () => void): Promise<'stopped' | 'finished'> {
   const { spec, link, logger, gauges, cluster, clock, gate } = context;
   link.listen((message: ToThread) => {
     if (message.type === 'pause') gate.pause();
@@ -61,7 +61,7 @@ export async function run(context: ThreadContext): Promise<'stopped' | 'finished
     logger,
     gauges,
     longestRetryDelayMs: limits.longestRetryDelayMs,
-    onRunning: () => link.post({ type: 'running' }),
+    onRunning,
   });
   return await runner.run();
 }

@@ -130,7 +130,7 @@ export class SourceRunner {
     built.release();
     positions.store(built.positions);
     gauges.add('source_records_total', built.recordCount);
-    gauges.add('source_bytes_total', built.bytes);
+    gauges.add('source_bytes_total', built.payloadBytes);
     const task = this.#task;
     if (built.positions.length > 0 && task.committed !== undefined) {
       const committed = () => Promise.resolve(task.committed?.(built.positions));

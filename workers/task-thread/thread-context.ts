@@ -4,7 +4,7 @@ import type { SinkConnector } from '../../connectors/contract/sink.ts';
 import type { SourceConnector } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
-import type { Cluster } from '../../core/client/index.ts';
+import type { Cluster } from '../../core/client/cluster.ts';
 import type { Gate } from './gate.ts';
 import type { HostLink } from './host-link.ts';
 import type { TaskSpec } from './messages.ts';

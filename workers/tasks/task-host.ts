@@ -30,7 +30,7 @@ export interface TaskHostOptions {
 
 export type TaskEnd = { readonly how: 'stopped' | 'finished' } | { readonly how: 'failed'; readonly error: PlainError };
 
-const entry = new URL('../task-thread/entry.ts', import.meta.url);
+const entry = new URL('../task-thread/entry.js', import.meta.url);
 
 export class TaskHost {
   readonly #options: TaskHostOptions;
@@ -123,22 +123,30 @@ export class TaskHost {
     const { onRunning, onCommit, onGauges, onActiveTopic, logger } = this.#options;
     switch (message.type) {
       case 'running':
-        return onRunning();
+        onRunning();
+        break;
       case 'stopped':
       case 'finished':
-        return this.#finish({ how: message.type });
+        this.#finish({ how: message.type });
+        break;
       case 'failed':
-        return this.#finish({ how: 'failed', error: message.error });
+        this.#finish({ how: 'failed', error: message.error });
+        break;
       case 'commit':
-        return onCommit(message.positions);
+        onCommit(message.positions);
+        break;
       case 'done':
-        return this.#answered(message.id);
+        this.#answered(message.id);
+        break;
       case 'gauges':
-        return onGauges(message.totals, message.values);
+        onGauges(message.totals, message.values);
+        break;
       case 'activeTopic':
-        return onActiveTopic(message.topic);
+        onActiveTopic(message.topic);
+        break;
       case 'log':
-        return logger[message.level](message.fields, message.message);
+        logger[message.level](message.fields, message.message);
+        break;
       case 'ensureTopic':
         this.#ensureTopic(message.id, message.topic, message.purpose);
     }

@@ -55,9 +55,16 @@ interface TypedSettings extends ErrorSettings {
 
 export class TaskRuns {
   readonly #options: TaskRunsOptions;
+  #stopMs: number;
 
   constructor(options: TaskRunsOptions) {
     this.#options = options;
+    this.#stopMs = options.settings.taskStopMs;
+  }
+
+  /** From now on a stop may take at most this long. */
+  stopWithin(deadlineMs: number): void {
+    this.#stopMs = Math.min(this.#stopMs, deadlineMs);
   }
 
   async start(task: DesiredTask, onRunning: () => void): Promise<SteeredRun> {
@@ -77,7 +84,7 @@ export class TaskRuns {
       topics: [],
       ended: host.ended,
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
-      stop: () => host.stop(this.#options.settings.taskStopMs),
+      stop: () => host.stop(this.#stopMs),
       assignment: () => [],
       committed: () => [],
       drainTo: () => Promise.resolve(),
@@ -120,7 +127,7 @@ export class TaskRuns {
       ended,
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
       stop: async () => {
-        await host.stop(settings.taskStopMs);
+        await host.stop(this.#stopMs);
         return await ended;
       },
       assignment: () => membership.assignment,
