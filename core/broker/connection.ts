@@ -16,7 +16,9 @@ export interface Client {
   readonly host: string;
   /** The partition at which the last Fetch ran out of room; the next one starts there. */
   fetchStart: string | undefined;
-  /** Calls `fn` when the connection is gone; returns how to take that back. */
+  /** True once the client has closed its side. */
+  readonly isGone: boolean;
+  /** Calls `fn` when the client has closed its side, so nothing should be waited for on its behalf; returns how to take that back. */
   onGone(fn: () => void): () => void;
 }
 
@@ -84,13 +86,16 @@ export class Connection implements Client {
     this.#frames = new FrameReader({ maxFrameBytes: options.limits.maxFrameBytes });
     options.transport.bind({
       onData: (chunk) => this.#onData(chunk),
-      onEnd: () => this.#onEnd(),
+      onEnd: () => {
+        this.#endInput();
+        this.#tellGone();
+      },
       onClose: () => this.#onClose(),
     });
   }
 
-  get inFlightRequests(): number {
-    return this.#inFlightRequests;
+  get isGone(): boolean {
+    return this.#isEnding || this.#isClosed;
   }
 
   onGone(fn: () => void): () => void {
@@ -101,7 +106,7 @@ export class Connection implements Client {
   /** Takes no new request, answers what is being served, then closes. */
   finish(): void {
     this.#waiting = [];
-    this.#onEnd();
+    this.#endInput();
   }
 
   destroy(): void {
@@ -130,7 +135,7 @@ export class Connection implements Client {
 
   #startWaiting(): void {
     // Serving can complete, release and come back here at once.
-    if (this.#isPumping || this.#isClosed) return;
+    if (this.#isPumping || this.#isClosed || this.#waiting.length === 0) return;
     this.#isPumping = true;
     let started = 0;
     for (const frame of this.#waiting) {
@@ -184,6 +189,8 @@ export class Connection implements Client {
     slot.reply = reply;
     if (this.#isClosed) this.#release(slot);
     else this.#sendReady();
+    // A request without an answer makes room as soon as it is done.
+    this.#startWaiting();
   }
 
   /** Hands over the replies at the head of the line; the first unfinished request holds back all behind it. */
@@ -225,7 +232,7 @@ export class Connection implements Client {
     this.#options.budget.give(slot.bytes);
   }
 
-  #onEnd(): void {
+  #endInput(): void {
     this.#isEnding = true;
     this.#endWhenDone();
   }
@@ -242,10 +249,14 @@ export class Connection implements Client {
     this.#unflushed.clear();
     for (const slot of unflushed) this.#release(slot);
     this.#releaseUnsent();
+    this.#tellGone();
+    this.#options.onClosed(this);
+  }
+
+  #tellGone(): void {
     const callbacks = [...this.#goneCallbacks];
     this.#goneCallbacks.clear();
     for (const fn of callbacks) fn();
-    this.#options.onClosed(this);
   }
 
   /** Gives back what finished requests hold; those still being served do so when they complete. */

@@ -70,7 +70,6 @@ class FetchWait {
   readonly #plan: FetchPlan;
   readonly #deadlineMs: number;
   readonly #call: Call;
-  #isCut = false;
 
   constructor(services: Services, plan: FetchPlan, deadlineMs: number, call: Call) {
     this.#services = services;
@@ -81,7 +80,7 @@ class FetchWait {
 
   isOver(): boolean {
     return (
-      this.#isCut || this.#services.fetchWaiters.isClosed || this.#services.clock.monotonicMs() >= this.#deadlineMs
+      this.#call.client.isGone || this.#services.fetchWaiters.isClosed || this.#services.clock.monotonicMs() >= this.#deadlineMs
     );
   }
 
@@ -103,7 +102,6 @@ class FetchWait {
     return new Promise((resolve) => {
       const partitions = this.#plan.order.flatMap(({ log }) => (log === undefined ? [] : [log]));
       const stopListening = this.#call.client.onGone(() => {
-        this.#isCut = true;
         stopWaiting();
         resolve();
       });
