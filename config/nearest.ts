@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       best = candidate;
       bestDistance = distance;
     }
-    partial ??= containsSegments(candidate.toLowerCase(), wanted) ? candidate : undefined;
+    partial ??= isPartOf(wanted, candidate.toLowerCase()) ? candidate : undefined;
   }
   return best ?? partial;
 }
@@ -26,8 +26,9 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 /** Longer words are cut: the distance costs length × length. */
 const longestWord = 100;
 
-/** `bucket` and `bucket.name` are meant to find `s3.bucket.name`. */
-function containsSegments(candidate: string, wanted: string): boolean {
+/** `bucket` and `bucket.name` are meant to find `s3.bucket.name`, and `hour` finds `hourly`. */
+function isPartOf(wanted: string, candidate: string): boolean {
+  if (wanted.length >= 3 && candidate.startsWith(wanted)) return true;
   const segments = new Set(candidate.split('.'));
   const parts = wanted.split(/[._-]/).filter((part) => part !== '');
   return parts.length > 0 && parts.every((part) => segments.has(part));

@@ -30,6 +30,7 @@ export interface ParseOptions {
 }
 
 const longestShown = 60;
+const mostListed = 10;
 const none: ReadonlySet<string> = new Set();
 
 export function parseSettings(
@@ -88,7 +89,9 @@ function userKeys(fields: Fields): string[] {
 function unknownKey(fields: Fields, unsupported: Described['unsupported'], key: string): Problem {
   const reason = unsupportedReason(key, unsupported);
   if (reason !== undefined) return problem('unsupported-key', { path: key, message: `not supported: ${reason}` });
-  const fix = didYouMean(key, userKeys(fields)) ?? `Remove it; the settings here are ${userKeys(fields).join(', ')}.`;
+  const names = userKeys(fields);
+  const list = names.length > mostListed ? 'are in the reference' : `are ${names.join(', ')}`;
+  const fix = didYouMean(key, names) ?? `Remove it; the settings that can stand here ${list}.`;
   return problem('unknown-key', { path: key, message: 'there is no such setting', fix });
 }
 

@@ -82,7 +82,7 @@ function findDefinition(
   const choices = ofKind.map((each) => each.name).join(', ');
   const where = `${path}.${entry?.key ?? 'connector'}`;
   if (entry === undefined) {
-    const fix = `Add connector: and one of ${choices}.`;
+    const fix = `Add connector: and the name of one: ${choices}.`;
     problems.add(problem('missing-key', { path: where, message: `this ${kind} names no connector`, fix }), at);
     return undefined;
   }
@@ -92,7 +92,7 @@ function findDefinition(
     const details = {
       path: where,
       message: `${describeNode(value)} cannot name a connector`,
-      fix: `Write one of ${choices}.`,
+      fix: `Write the name of one: ${choices}.`,
     };
     problems.add(problem('wrong-type', details), value.at);
     return undefined;
@@ -108,7 +108,7 @@ function findDefinition(
   const suggestion = match === undefined ? '' : `Did you mean ${match}? `;
   const message =
     definition === undefined ? `there is no connector ${name}` : `${name} is a ${definition.kind}, not a ${kind}`;
-  const fix = `${suggestion}The ${kind}s are ${choices}.`;
+  const fix = `${suggestion}Connectors for a ${kind}: ${choices}.`;
   problems.add(problem('unknown-connector', { path: where, message, fix }), value.at);
   return undefined;
 }

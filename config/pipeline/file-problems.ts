@@ -38,14 +38,9 @@ export class FileProblems {
     this.#secretLines.set(line, Math.min(column, this.#secretLines.get(line) ?? column));
   }
 
-  /** In the order of the file, each once. */
+  /** In the order of the file. */
   list(): Problem[] {
-    const seen = new Set<string>();
-    const sorted = this.#problems
-      .filter((each) => {
-        const key = JSON.stringify([each.code, each.line, each.column, each.message]);
-        return !seen.has(key) && seen.add(key);
-      })
+    const sorted = withoutEchoes(this.#problems)
       .sort((a, b) => a.line! - b.line! || a.column! - b.column!)
       .map((each) => this.#finish(each));
     if (sorted.length <= mostProblems) return sorted;
@@ -65,4 +60,16 @@ export class FileProblems {
       excerpt: blotValues(blotLine(shown), this.#secrets),
     };
   }
+}
+
+/** Each once, and of those at one place nothing after a mistake of syntax: the rest follows from what the parser made of it. */
+function withoutEchoes(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ code, line, column, message }) => {
+    const place = `${line}:${column}`;
+    const key = JSON.stringify([place, code, message]);
+    if (seen.has(place) || seen.has(key)) return false;
+    seen.add(code === 'config/syntax' ? place : key);
+    return true;
+  });
 }

@@ -15,6 +15,8 @@ describe('nearest', () => {
     ['bucket', 's3.bucket.name'],
     ['bucket_name', 's3.bucket.name'],
     ['region', 's3.region'],
+    ['start', 'start.position'],
+    ['excl', 'exclude'],
   ])('%s means %s', (word, meant) => {
     expect(nearest(word, keys)).toBe(meant);
   });

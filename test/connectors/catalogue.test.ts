@@ -46,6 +46,21 @@ describe('the catalogue', () => {
     },
   );
 
+  test('takes the configuration of Kafka Connect’s quickstart as it is', () => {
+    const settings = {
+      name: 'local-file-source',
+      'connector.class': 'FileStreamSource',
+      'tasks.max': '1',
+      file: 'test.txt',
+      topic: 'connect-test',
+    };
+    const definition = catalogue.find(settings['connector.class'])!;
+    expect(definition.parse(settings)).toMatchObject({
+      config: { paths: ['test.txt'], topic: 'connect-test' },
+      warnings: [],
+    });
+  });
+
   test('an unknown connector says which there are', async () => {
     await expect(loadConnector('nope')).rejects.toMatchObject({
       code: 'config/unknown-connector',

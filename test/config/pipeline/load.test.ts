@@ -54,6 +54,8 @@ describe('YAML that is wrong as YAML', () => {
     ['an unknown tag', `${valid}x-a: !what b\n`, ['3:6 syntax']],
     ['a key that is a list', `${valid}x-a: { [a]: b }\n`, ['3:8 wrong-type x-a']],
     ['tabs on several levels', 'pipeline: p\nsource:\n\tconnector: lines\n\tpaths: /x\n', ['3:1 syntax', '4:1 syntax']],
+    ['a forgotten colon, once', 'pipeline p\nsource: x\n', ['1:1 syntax']],
+    ['a key too far to the right, once', 'pipeline: p\nsource:\n  connector: lines\n   paths: /x\n', ['3:14 syntax']],
     ['nothing but a comment', '# empty\n', ['1:1 empty-file']],
     ['nothing', '', ['1:1 empty-file']],
     ['a text', 'hello\n', ['1:1 wrong-type']],
