@@ -45,7 +45,7 @@ const layouts: Readonly<Record<string, Record<string, string>>> = {
 const fateArb = fc.oneof(
   { weight: 30, arbitrary: fc.constant<Fate>('fine') },
   { weight: 3, arbitrary: fc.constant<Fate>('late') },
-  { weight: 2, arbitrary: fc.constantFrom<Fate>('refused', 'throttled', 'answer-lost', 'conflict') },
+  { weight: 2, arbitrary: fc.constantFrom<Fate>('refused', 'throttled', 'answer-lost', 'conflict', 'vanishes') },
   { weight: 1, arbitrary: fc.constantFrom<Fate>('dies-before', 'dies-after') },
 );
 

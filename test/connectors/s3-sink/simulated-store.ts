@@ -35,7 +35,7 @@ export class SimulatedBucket {
   }
 }
 
-/** What happens to one call. `late`: it takes a few turns more than others. */
+/** What happens to one call. `late`: it takes a few turns more than others; `vanishes`: its upload is removed before. */
 export type Fate =
   | 'fine'
   | 'late'
@@ -43,6 +43,7 @@ export type Fate =
   | 'throttled'
   | 'answer-lost'
   | 'conflict'
+  | 'vanishes'
   | 'dies-before'
   | 'dies-after';
 
@@ -94,6 +95,7 @@ export class SimulatedStore implements ObjectStore {
   complete({ uploadId, key }: Upload, parts: readonly StoredPart[]): Promise<CompleteOutcome> {
     return this.#call((fate) => {
       if (fate === 'conflict') return 'conflict';
+      if (fate === 'vanishes') this.#bucket.uploads.delete(uploadId);
       const upload = this.#bucket.uploads.get(uploadId);
       if (upload === undefined) return 'gone';
       if (this.#bucket.objects.has(key)) return 'exists';

@@ -11,8 +11,9 @@ import { type Fate, SimulatedBucket, SimulatedStore } from './simulated-store.ts
 
 /** Sleeps take no time but move the clock on; timers wait for `advance`. */
 export class HastyClock extends FakeClock {
-  override async sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    this.jumpWall(ms);
     await setImmediate();
     signal?.throwIfAborted();
   }
