@@ -38,6 +38,8 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
    * covers everything that starts so.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
+  /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
+  largestRecordBytes?(config: SharedConfig<K> & ValuesOf<F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
   check?(config: SharedConfig<K> & ValuesOf<F>, report: Report<SharedConfig<K> & ValuesOf<F>>): void;
 }
@@ -56,6 +58,8 @@ export interface ConnectorDefinition<C = unknown> {
   /** Its own settings first, then the shared ones. */
   readonly fields: Fields;
   readonly unsupported: Readonly<Record<string, string>>;
+  /** undefined when the connector says nothing about it. */
+  largestRecordBytes(config: C): number | undefined;
   /** The typed configuration with defaults filled in, or every problem at once. */
   parse(settings: Settings, options?: ParseOptions): ParseResult<C>;
   /** The same for a caller that cannot go on without it; throws `config/invalid` with every problem in its message. */
@@ -80,6 +84,7 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
     // First for the order of the reference, last for the say over a shared setting.
     fields: { ...spec.fields, ...shared, ...spec.fields },
     unsupported: spec.unsupported ?? {},
+    largestRecordBytes: (config) => spec.largestRecordBytes?.(config),
     parse(settings, options = {}) {
       const result = parseSettings(definition, settings, options);
       const config = result.values as Config;

@@ -13,6 +13,8 @@ import { describeNode, entryOf, type MapNode, type Place } from './tree.ts';
 
 export interface PlacedConnector extends CompiledConnector {
   readonly at: Place;
+  /** The most bytes of a record a source may write, as far as it says. */
+  readonly largestRecordBytes: number | undefined;
 }
 
 export interface ConnectorBlock {
@@ -57,7 +59,8 @@ export function compileConnector(
   });
   if (config === undefined) return undefined;
   const at = own.find((setting) => setting.key === 'name')?.valueAt ?? block.at;
-  return { name: config['name']!, kind: definition.kind, config, at };
+  const largestRecordBytes = definition.largestRecordBytes(definition.require(config));
+  return { name: config['name']!, kind: definition.kind, config, at, largestRecordBytes };
 }
 
 function impliedSettings(

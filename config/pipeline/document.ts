@@ -46,8 +46,7 @@ export function compileDocument(root: Node, context: DocumentContext): PlacedPip
     const message = 'the pipeline reads a topic and does nothing with it';
     problems.add(problem('missing-key', { path: 'sinks', message, fix: 'Add a sink under sinks:.' }), root.at);
   }
-  const written = source?.connector === undefined ? undefined : source.topic;
-  const topics = compileTopics({ node: entryOf(root, 'topics'), written, connectors, problems });
+  const topics = compileTopics({ node: entryOf(root, 'topics'), source: source?.connector, sinks, problems });
   if (problems.errorCount > errorsBefore) return undefined;
   return {
     name,

@@ -2,6 +2,7 @@
 
 import { topicComplaint } from '../fields/kinds.ts';
 import { splitList } from '../fields/lists.ts';
+import { formatBytes } from '../fields/units.ts';
 import { didYouMean } from '../nearest.ts';
 import { problem } from '../problem.ts';
 import { checkBlock } from './check-block.ts';
@@ -15,9 +16,8 @@ import { describeNode, type Entry, type Place } from './tree.ts';
 export interface TopicsInput {
   /** The entry `topics:` of the document. */
   readonly node: Entry | undefined;
-  /** The topic the pipeline's own source writes. */
-  readonly written: string | undefined;
-  readonly connectors: readonly PlacedConnector[];
+  readonly source: PlacedConnector | undefined;
+  readonly sinks: readonly PlacedConnector[];
   readonly problems: FileProblems;
 }
 
@@ -26,6 +26,7 @@ export interface TopicsResult {
   readonly declared: ReadonlyMap<string, Place>;
 }
 
+const messageLimit = 'max.message.bytes';
 const deadLetterTopic = 'errors.deadletterqueue.topic.name';
 
 export function compileTopics(input: TopicsInput): TopicsResult {
@@ -37,8 +38,11 @@ export function compileTopics(input: TopicsInput): TopicsResult {
     if (topic !== undefined) topics.set(entry.key, topic);
   }
   warnAboutUnused(declared, usedTopics(input), input.problems);
-  const { written } = input;
-  if (written !== undefined && !topics.has(written)) topics.set(written, plainTopic(written));
+  const written = input.source?.config['topic'];
+  if (written !== undefined) {
+    const topic = topics.get(written) ?? plainTopic(written);
+    topics.set(written, withRoomForRecords(topic, declared.get(written), input));
+  }
   return { topics: [...topics.values()], declared };
 }
 
@@ -77,13 +81,38 @@ function plainTopic(name: string): CompiledTopic {
   return { name, partitions: 1, replicationFactor: -1, config: {} };
 }
 
+/** What brokers take in one batch unless told otherwise (Kafka's default of `max.message.bytes`). */
+const usualMessageBytes = 1_048_588;
+
+/** Room for the key, the headers and the header of the batch around the largest value. */
+const aroundRecordBytes = 65_536;
+
+/** The topic with a `max.message.bytes` that lets every record of the source in; a smaller one that was declared is reported. */
+function withRoomForRecords(
+  topic: CompiledTopic,
+  declaredAt: Place | undefined,
+  { source, problems }: TopicsInput,
+): CompiledTopic {
+  const largest = source?.largestRecordBytes ?? 0;
+  const needed = largest + aroundRecordBytes;
+  const given = topic.config[messageLimit];
+  if (given === undefined && needed <= usualMessageBytes) return topic;
+  if (given === undefined) return { ...topic, config: { ...topic.config, [messageLimit]: String(needed) } };
+  if (largest > 0 && Number(given) < needed) {
+    const message = `the source may write records of ${formatBytes(largest)}, which the topic would refuse`;
+    const fix = `Write ${needed} or more, or limit the records of the source.`;
+    problems.add(problem('conflict', { path: `topics.${topic.name}.${messageLimit}`, message, fix }), declaredAt);
+  }
+  return topic;
+}
+
 /** undefined when a sink reads by pattern, so that any topic may be used. */
-function usedTopics({ connectors, written }: TopicsInput): Set<string> | undefined {
-  const configs = connectors.map((each) => each.config);
+function usedTopics({ source, sinks }: TopicsInput): Set<string> | undefined {
+  const configs = [...(source === undefined ? [] : [source]), ...sinks].map((each) => each.config);
   if (configs.some((config) => config['topics.regex'] !== undefined)) return undefined;
   const read = configs.flatMap((config) => splitList(config['topics'] ?? ''));
   const deadLetters = configs.flatMap((config) => config[deadLetterTopic] ?? []);
-  return new Set([...(written === undefined ? [] : [written]), ...read, ...deadLetters]);
+  return new Set([...(source === undefined ? [] : [source.config['topic']!]), ...read, ...deadLetters]);
 }
 
 function warnAboutUnused(

@@ -14,6 +14,7 @@ export const sampleSource = defineConnector({
     'start.position': field.choice(['beginning', 'end'], { doc: 'Where to start.', default: 'beginning' }),
     'max.line.bytes': field.bytes({ doc: 'The longest line.', default: 1024, min: 16 }),
   },
+  largestRecordBytes: (config) => config['max.line.bytes'],
 });
 
 export const sampleSink = defineConnector({

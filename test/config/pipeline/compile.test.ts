@@ -115,6 +115,20 @@ describe('a pipeline', () => {
     expect(pipelines[0]?.connectors[1]?.config['topics']).toBe('t');
   });
 
+  test('makes room in the topic for the largest record of the source', async () => {
+    const withLine = (size: string, topics = '') =>
+      loadText(`pipeline: p\nsource: { connector: lines, paths: /x, max.line.bytes: ${size} }\n${topics}`);
+    const limitOf = async (size: string, topics = '') =>
+      (await withLine(size, topics)).pipelines[0]?.topics[0]?.config['max.message.bytes'];
+    expect(await limitOf('64KiB')).toBeUndefined();
+    expect(await limitOf('1MiB')).toBe(String(2 ** 20 + 2 ** 16));
+    expect(await limitOf('1MiB', 'topics: { p: { partitions: 2 } }\n')).toBe(String(2 ** 20 + 2 ** 16));
+    expect(await limitOf('1MiB', 'topics: { p: { max.message.bytes: 2MiB } }\n')).toBe(String(2 ** 21));
+    expect(places(await withLine('4MiB', 'topics: { p: { max.message.bytes: 2MiB } }\n'))).toEqual([
+      '3:11 conflict topics.p.max.message.bytes',
+    ]);
+  });
+
   test('may use anchors and merge keys, kept under x- keys', async () => {
     const { pipelines, problems } = await loadText(
       'x-sink: &sink { connector: bucket, s3.bucket.name: a, flush.size: 5 }\npipeline: p\nsource: { topic: t }\nsinks:\n- <<: *sink\n  s3.bucket.name: b\n- *sink\n- <<: [{ flush.size: 6 }, *sink]\n',
