@@ -13,14 +13,16 @@ const group = {
 /** How record bytes are treated; both pass them through, `string` also promises that they are UTF-8 text. */
 type ConverterName = 'bytes' | 'string';
 
-const converters: Readonly<Record<string, ConverterName>> = {
-  bytes: 'bytes',
-  string: 'string',
-  'org.apache.kafka.connect.converters.bytearrayconverter': 'bytes',
-  bytearrayconverter: 'bytes',
-  'org.apache.kafka.connect.storage.stringconverter': 'string',
-  stringconverter: 'string',
-};
+const converters = new Map<string, ConverterName>(
+  Object.entries({
+    bytes: 'bytes',
+    string: 'string',
+    'org.apache.kafka.connect.converters.bytearrayconverter': 'bytes',
+    bytearrayconverter: 'bytes',
+    'org.apache.kafka.connect.storage.stringconverter': 'string',
+    stringconverter: 'string',
+  }),
+);
 
 /** Settings of sources and sinks alike. */
 export function commonFields() {
@@ -160,7 +162,7 @@ export function sinkFields() {
 
 function converter(doc: string): Field<ConverterName> {
   const parse = (text: string, show: Show): Parsed<ConverterName> => {
-    const value = converters[text.trim().toLowerCase()];
+    const value = converters.get(text.trim().toLowerCase());
     if (value !== undefined) return { value };
     return {
       message: `${show(text)} is a converter that would change records, and none that does is there yet`,
@@ -168,7 +170,7 @@ function converter(doc: string): Field<ConverterName> {
     };
   };
   return makeField(
-    { kind: 'converter', choices: ['bytes', 'string'], spellings: Object.keys(converters), parse },
+    { kind: 'converter', choices: ['bytes', 'string'], spellings: [...converters.keys()], parse },
     { doc, default: 'bytes', group: group.data },
   );
 }

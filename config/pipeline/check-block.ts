@@ -30,8 +30,9 @@ export interface Block {
 export function checkBlock(block: Block): Record<string, string> | undefined {
   const { described, settings } = block;
   const usable = settings.filter((setting) => isUsable(block, setting));
-  const texts: Record<string, string> = { ...block.implied };
-  for (const setting of usable) texts[setting.key] = setting.text!;
+  // Made from entries, so that a key such as __proto__ is a key like any other and is found to be unknown.
+  const written = usable.map((setting) => [setting.key, setting.text!]);
+  const texts: Record<string, string> = Object.fromEntries([...Object.entries(block.implied ?? {}), ...written]);
   const hidden = new Set(usable.filter((setting) => setting.isHidden).map((setting) => setting.key));
   const broken = new Set(settings.filter((each) => !usable.includes(each)).map((each) => each.key));
 

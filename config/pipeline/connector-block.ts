@@ -80,7 +80,11 @@ function findDefinition(
   catalogue: Catalogue,
   problems: FileProblems,
 ): ConnectorDefinition | undefined {
-  const entry = connectorKeys.map((key) => entryOf(map, key)).find((each) => each !== undefined);
+  const [entry, second] = connectorKeys.flatMap((key) => entryOf(map, key) ?? []);
+  if (second !== undefined) {
+    const message = 'the connector is named by connector already';
+    problems.add(problem('duplicate-key', { path: `${path}.${second.key}`, message }), second.at);
+  }
   const ofKind = catalogue.all().filter((each) => each.kind === kind);
   const choices = ofKind.map((each) => each.name).join(', ');
   const where = `${path}.${entry?.key ?? 'connector'}`;

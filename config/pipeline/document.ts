@@ -106,7 +106,7 @@ const longestName = 150;
 
 function readErrors(root: MapNode, problems: FileProblems): readonly Setting[] {
   const entry = entryOf(root, 'errors');
-  const map = entry === undefined ? undefined : requireMap(entry, 'errors', problems);
+  const map = entry === undefined || !hasItems(entry) ? undefined : requireMap(entry, 'errors', problems);
   if (map === undefined) return [];
   const isSetting = (key: string) => Object.hasOwn(errorFields, key);
   const settings = flattenSettings(map, { path: 'errors', prefix: 'errors.', isSetting, problems });
@@ -195,7 +195,9 @@ function requireMap(entry: Entry, path: string, problems: FileProblems): MapNode
   const { value } = entry;
   if (value.kind === 'map') return value;
   if (value.kind === 'value' && value.isBroken) return undefined;
+  const message =
+    value.kind === 'value' && value.isNull ? 'there is nothing here' : `${describeNode(value)} cannot stand here`;
   const fix = 'Write keys and values below it, indented.';
-  problems.add(problem('wrong-type', { path, message: `${describeNode(value)} cannot stand here`, fix }), value.at);
+  problems.add(problem('wrong-type', { path, message, fix }), value.at);
   return undefined;
 }

@@ -62,7 +62,7 @@ function lookUp(body: string, env: ReferenceSources['env'], files: ReadonlyMap<s
   const fromEnv = envReference.exec(body);
   if (fromEnv !== null) {
     const [, name, fallback] = fromEnv;
-    const value = env[name!];
+    const value = Object.hasOwn(env, name!) ? env[name!] : undefined;
     if (value !== undefined && (value !== '' || fallback === undefined)) return { text: value, isSecret: value !== '' };
     if (fallback !== undefined) return { text: fallback, isSecret: false };
     const close = didYouMean(name!, Object.keys(env));

@@ -135,6 +135,7 @@ describe('the rules of all connectors', () => {
       'value.converter': 'bytes',
       'key.converter': 'string',
     });
+    expect(problemsOf({ ...good, 'key.converter': 'constructor' })[0]).toContain('bad-value key.converter');
     const json = 'org.apache.kafka.connect.json.JsonConverter';
     expect(problemsOf({ ...good, 'value.converter': json, 'value.converter.schemas.enable': 'false' })).toEqual([
       'unsupported-key value.converter.schemas.enable: not supported: the converters that are there have no settings',

@@ -223,6 +223,17 @@ describe('mistakes in a pipeline', () => {
       ['3:9 conflict sinks[0].s3.bucket.name'],
     ],
     [
+      'a key of every object',
+      `${head}sinks: [{ connector: bucket, s3.bucket.name: a, __proto__: b, constructor: c }]\n`,
+      ['3:49 unknown-key sinks[0].__proto__', '3:63 unknown-key sinks[0].constructor'],
+    ],
+    [
+      'a connector named twice',
+      'pipeline: p\nsource: { connector: lines, connector.class: lines, paths: /x }\n',
+      ['2:29 duplicate-key source.connector.class'],
+    ],
+    ['errors that are nothing', `${head}errors:\n`, []],
+    [
       'an internal setting',
       `${head}sinks: [{ connector: bucket, s3.bucket.name: a, plan.slice: 1 }]\n`,
       ['3:49 unknown-key sinks[0].plan.slice'],
