@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PlainRecord } from './run-of-records.ts';
+import type { PlainRecord } from '../../fakes/run-of-records.ts';
 import type { Fate } from './simulated-store.ts';
 import { type Incarnation, SinkWorld } from './sink-world.ts';
 

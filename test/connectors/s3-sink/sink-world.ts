@@ -6,7 +6,7 @@ import type { SinkPosition, SinkTask, SinkTaskContext } from '../../../connector
 import { S3SinkTask } from '../../../connectors/s3-sink/task.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
-import { type PlainRecord, RunOfRecords } from './run-of-records.ts';
+import { type PlainRecord, RunOfRecords } from '../../fakes/run-of-records.ts';
 import { type Fate, SimulatedBucket, SimulatedStore } from './simulated-store.ts';
 
 /** Sleeps take no time but move the clock on; timers wait for `advance`. */

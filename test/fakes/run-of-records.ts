@@ -1,6 +1,6 @@
 /** Records given as literals, in the form a sink reads them. */
 
-import type { RecordHeader, SinkRecords } from '../../../connectors/contract/record.ts';
+import type { RecordHeader, SinkRecords } from '../../connectors/contract/record.ts';
 
 export interface PlainRecord {
   readonly offset: number;
