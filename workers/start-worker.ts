@@ -63,11 +63,18 @@ async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
   const events = { onChange: () => {}, onRestart: () => {}, onFailed } as StoreEvents;
   const stores = await openStores(ground, events);
   const runs = createRuns(ground, stores, numbers);
-  const herder = createHerder(ground, stores, numbers, runs);
+  const herder = createHerder(ground, stores, { numbers, runs, workerId: () => worker.id });
   events.onChange = () => herder.reconcile();
   events.onRestart = (request) => herder.onRestart(request);
   life.onClose(() => herder.close());
-  const worker = new RunningWorker({ ...ground, ...stores, herder, numbers, runs, brokenBecause: () => broken });
+  const worker: RunningWorker = new RunningWorker({
+    ...ground,
+    ...stores,
+    herder,
+    numbers,
+    runs,
+    brokenBecause: () => broken,
+  });
   await worker.start();
   return worker;
 }
@@ -142,8 +149,12 @@ function createRuns({ options, settings, cluster, topics }: Ground, stores: Stor
   });
 }
 
-function createHerder({ options, settings }: Ground, stores: Stores, numbers: TaskNumbers, runs: TaskRuns): Herder {
-  const { catalogue, loadConnector, clock, logger, rest } = options;
+function createHerder(
+  { options, settings }: Ground,
+  stores: Stores,
+  { numbers, runs, workerId }: { numbers: TaskNumbers; runs: TaskRuns; workerId: () => string },
+): Herder {
+  const { catalogue, loadConnector, clock, logger } = options;
   return new Herder({
     ...stores,
     catalogue,
@@ -155,7 +166,7 @@ function createHerder({ options, settings }: Ground, stores: Stores, numbers: Ta
     },
     restartPolicy: settings.restartPolicy,
     planTimeoutMs: settings.planTimeoutMs,
-    workerId: rest === undefined ? settings.clientId : `${rest.host}:${rest.port}`,
+    workerId,
     clock,
     logger,
   });

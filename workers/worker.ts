@@ -73,6 +73,12 @@ export class RunningWorker implements Worker {
     return this.#restAddress;
   }
 
+  /** `host:port` of REST, under which Kafka Connect knows its workers. */
+  get id(): string {
+    const { settings } = this.#parts;
+    return this.#restAddress === undefined ? settings.clientId : `${this.#restAddress.host}:${this.#restAddress.port}`;
+  }
+
   get herder(): Herder {
     return this.#parts.herder;
   }

@@ -27,7 +27,7 @@ export interface HerderOptions extends PlannerOptions {
   readonly restartPolicy: RestartPolicy;
   readonly planTimeoutMs: number;
   /** `host:port` under which this worker is known. */
-  readonly workerId: string;
+  readonly workerId: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -229,7 +229,7 @@ export class Herder {
   }
 
   #status(state: RunState, trace: string | null) {
-    return { state, trace, workerId: this.#options.workerId, generation: 0, version: null };
+    return { state, trace, workerId: this.#options.workerId(), generation: 0, version: null };
   }
 
   /** Removes what the status topic says of connectors and tasks that are gone; those that end here are removed then. */

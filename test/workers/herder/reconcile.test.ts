@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { desiredOf } from '../../../workers/herder/reconcile.ts';
-import { applyConfigRecord, configRecords, emptyConfigState, type StoreRecord } from '../../../workers/stores/config-records.ts';
+import {
+  applyConfigRecord,
+  configRecords,
+  emptyConfigState,
+  type StoreRecord,
+} from '../../../workers/stores/config-records.ts';
 
 function stateOf(...records: StoreRecord[]) {
   const state = emptyConfigState();
@@ -41,7 +46,9 @@ describe('what should run', () => {
   });
 
   test('a paused one keeps its tasks and is not planned', () => {
-    const desired = desiredOf(stateOf(...planned, connector('a', { ...settings, more: '1' }), targetState('a', 'PAUSED')));
+    const desired = desiredOf(
+      stateOf(...planned, connector('a', { ...settings, more: '1' }), targetState('a', 'PAUSED')),
+    );
     expect(desired.toPlan).toEqual([]);
     expect(desired.tasks.map(({ paused }) => paused)).toEqual([true, true]);
   });

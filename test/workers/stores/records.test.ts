@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { canonicalJson, type JsonValue } from '../../../workers/stores/canonical-json.ts';
 import { applyConfigRecord, configRecords, emptyConfigState } from '../../../workers/stores/config-records.ts';
 import { partitionOfKey } from '../../../workers/stores/murmur2.ts';
-import { applyOffsetRecord, type OffsetState, offsetKey, offsetRecord } from '../../../workers/stores/offset-records.ts';
+import {
+  applyOffsetRecord,
+  type OffsetState,
+  offsetKey,
+  offsetRecord,
+} from '../../../workers/stores/offset-records.ts';
 import { applyStatusRecord, emptyStatusState, statusRecords } from '../../../workers/stores/status-records.ts';
 
 describe("records in Kafka Connect's formats", () => {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defaultRestartPolicy, noFailures, onTaskFailure, type RestartHistory } from '../../../workers/tasks/restart-delay.ts';
+import {
+  defaultRestartPolicy,
+  noFailures,
+  onTaskFailure,
+  type RestartHistory,
+} from '../../../workers/tasks/restart-delay.ts';
 
 const policy = defaultRestartPolicy;
 

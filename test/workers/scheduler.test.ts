@@ -1,0 +1,4 @@
+import { InlineScheduler } from '../../workers/scheduler/inline-scheduler.ts';
+import { schedulerKit } from '../kits/scheduler-kit.ts';
+
+schedulerKit('the inline scheduler', async () => new InlineScheduler());
