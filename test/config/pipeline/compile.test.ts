@@ -1,6 +1,8 @@
 /** A pipeline document becomes the connectors and topics it stands for, exactly as a person would post them. */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { loadText, places } from './load-text.ts';
 
 const whole = `
@@ -140,6 +142,46 @@ describe('a pipeline', () => {
       ['a', '6'],
     ]);
   });
+});
+
+/** Puts a dotted setting into a map, opening a map of its own wherever `cuts` says so. */
+function nest(map: Record<string, unknown>, key: string, value: unknown, cuts: readonly boolean[]): void {
+  let target = map;
+  let rest = key;
+  for (const isCut of cuts) {
+    const dot = rest.indexOf('.');
+    if (!isCut || dot < 0) break;
+    const first = rest.slice(0, dot);
+    target[first] ??= {};
+    target = target[first] as Record<string, unknown>;
+    rest = rest.slice(dot + 1);
+  }
+  target[rest] = value;
+}
+
+test('settings are the same however they are nested', async () => {
+  const settings: Record<string, string> = {
+    's3.bucket.name': 'lake',
+    'flush.size': '5',
+    'flush.bytes': '1024',
+    'rotate.interval.ms': '60000',
+    'errors.tolerance': 'all',
+    'errors.deadletterqueue.topic.name': 'p.dlq',
+    'errors.deadletterqueue.context.headers.enable': 'true',
+  };
+  const keys = fc.shuffledSubarray(Object.keys(settings));
+  const cuts = fc.array(fc.array(fc.boolean(), { maxLength: 4 }), { minLength: 7, maxLength: 7 });
+  const property = fc.asyncProperty(keys, cuts, async (order, cutsOfKeys) => {
+    const all = ['s3.bucket.name', ...order.filter((key) => key !== 's3.bucket.name')];
+    const sink: Record<string, unknown> = { connector: 'bucket' };
+    for (const [index, key] of all.entries()) nest(sink, key, settings[key], cutsOfKeys[index]!);
+    const { pipelines, problems } = await loadText(stringify({ pipeline: 'p', source: { topic: 't' }, sinks: [sink] }));
+    expect(problems).toEqual([]);
+    const expected = Object.fromEntries(all.map((key) => [key, settings[key]]));
+    const implied = { name: 'p-bucket', 'connector.class': 'bucket', topics: 't' };
+    expect(pipelines[0]?.connectors[0]?.config).toEqual({ ...implied, ...expected });
+  });
+  await fc.assert(property, { numRuns: 200 });
 });
 
 describe('mistakes in a pipeline', () => {
