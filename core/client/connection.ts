@@ -57,6 +57,7 @@ export class Connection {
   #versions: NegotiatedVersions | undefined;
   #nextCorrelationId = 1;
   #timer: Timer | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
   #failure: Error | undefined;
 
   private constructor(options: ConnectionOptions) {
@@ -188,14 +189,15 @@ export class Connection {
     if (this.#inFlight.count === 0) this.#stopTimer();
   }
 
-  /** One timer for the earliest deadline; it is moved only when it fires. */
+  /** One timer for the earliest deadline; it is set anew only when a request comes that is due before it fires. */
   #watchDeadlines(): void {
-    if (this.#timer !== undefined) return;
     const { clock } = this.#options;
-    const waitMs = this.#inFlight.nextDeadlineMs() - clock.monotonicMs();
-    if (waitMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.timer(waitMs, () => {
-      this.#timer = undefined;
+    const dueMs = this.#inFlight.nextDeadlineMs();
+    if (dueMs >= this.#timerDueMs) return;
+    this.#stopTimer();
+    this.#timerDueMs = dueMs;
+    this.#timer = clock.timer(dueMs - clock.monotonicMs(), () => {
+      this.#timerDueMs = Number.POSITIVE_INFINITY;
       const overdue = this.#inFlight.overdue(clock.monotonicMs());
       if (overdue === undefined) this.#watchDeadlines();
       else
@@ -207,7 +209,7 @@ export class Connection {
 
   #stopTimer(): void {
     this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
   }
 
   #disconnected(cause: Error | undefined): Error {

@@ -512,6 +512,34 @@ export function clientKit(name: string, start: () => Promise<BrokerUnderTest>): 
       other.close();
     });
 
+    test('stays in its group when the broker was restarted', async () => {
+      const topic = await newTopic(2);
+      const assigned: number[] = [];
+      const member = await joinGroup(cluster, {
+        groupId: `${topic}-group`,
+        topics: [topic],
+        sessionTimeoutMs: 10_000,
+        heartbeatIntervalMs: 200,
+        onAssigned: (partitions) => void assigned.push(partitions.length),
+        onRevoked: () => {},
+      });
+      await until(() => member.assigned.length === 2, 'the member has both partitions');
+      await member.commit([{ topic, partition: 0, offset: 3 }]);
+      await broker.restart();
+      const commit = () => member.commit([{ topic, partition: 1, offset: 4 }]);
+      await until(
+        () =>
+          commit().then(
+            () => true,
+            () => false,
+          ),
+        'commits work again',
+        60_000,
+      );
+      expect((await member.committed(member.assigned)).map(({ offset }) => offset).toSorted()).toEqual([3, 4]);
+      await member.leave();
+    });
+
     test('reads a compacted topic to its end, then tails it', async () => {
       const topic = await newTopic(2, { 'cleanup.policy': 'compact' });
       const producer = createProducer(cluster);
