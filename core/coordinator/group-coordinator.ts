@@ -181,11 +181,12 @@ export class GroupCoordinator {
 
   #refuse(groupId: string): number {
     if (this.#isClosed) return kafkaErrors.COORDINATOR_NOT_AVAILABLE;
-    return groupId === '' ? kafkaErrors.INVALID_GROUP_ID : kafkaErrors.NONE;
+    return groupId === '' || !isWritable(groupId) ? kafkaErrors.INVALID_GROUP_ID : kafkaErrors.NONE;
   }
 
   #checkCommit(groupId: string, claim: MemberClaim): number {
     if (this.#isClosed) return kafkaErrors.COORDINATOR_NOT_AVAILABLE;
+    if (!isWritable(groupId)) return kafkaErrors.INVALID_GROUP_ID;
     const runner = this.#runners.get(groupId);
     if (runner === undefined && claim.generationId >= 0) return kafkaErrors.ILLEGAL_GENERATION;
     return (runner ?? this.#create(groupId)).checkCommit(claim);
@@ -251,6 +252,11 @@ export class GroupCoordinator {
       });
     });
   }
+}
+
+/** The strings of the records have a 16-bit length. */
+function isWritable(groupId: string): boolean {
+  return Buffer.byteLength(groupId) <= 0x7fff;
 }
 
 /** What members and committers are told when the log refuses: codes that make every client look for the coordinator and try again. */

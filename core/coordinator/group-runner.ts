@@ -23,7 +23,7 @@ import type { Group, GroupSnapshot, Instant, JoinResult, SyncResult } from './gr
 export interface RunnerPorts {
   readonly clock: Clock;
   readonly settings: GroupSettings;
-  /** Makes the snapshot durable; resolves to an error code, never rejects. */
+  /** Makes the snapshot durable; resolves to an error code, rejects when the snapshot cannot be written as a record. */
   readonly store: (groupId: string, snapshot: GroupSnapshot) => Promise<number>;
 }
 
@@ -106,7 +106,8 @@ export class GroupRunner {
   }
 
   async #store(storeId: number, snapshot: GroupSnapshot): Promise<void> {
-    const errorCode = await this.#ports.store(this.group.id, snapshot);
+    // A snapshot that does not fit its record (a name over 32 KiB) is the fault of one group, not of the broker.
+    const errorCode = await this.#ports.store(this.group.id, snapshot).catch(() => kafkaErrors.UNKNOWN_SERVER_ERROR);
     if (this.group.phase !== 'Dead') this.#step((turn) => stored(turn, storeId, errorCode));
   }
 

@@ -1,0 +1,154 @@
+/** The topic catalogue through crashes at every point: a topic is fully there or fully gone. */
+
+import { describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../core/base/logger.ts';
+import { CatalogueFiles } from '../../../core/broker/catalogue-files.ts';
+import { isRefusal, type Topic, TopicCatalogue } from '../../../core/broker/topic-catalogue.ts';
+import { openLogs } from '../../../core/log/log-manager.ts';
+import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
+import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeDisk } from '../../fakes/fake-disk.ts';
+
+const dataDir = '/data';
+
+async function open(disk: FakeDisk, forgotten: string[] = []) {
+  const clock = new FakeClock();
+  const logs = await openLogs({ disk, clock, logger: silentLogger, dataDir, durability: 'strict' });
+  const files = new CatalogueFiles(disk, `${dataDir}/catalogue`);
+  const catalogue = new TopicCatalogue(files, logs, silentLogger);
+  await catalogue.load(await files.open());
+  await catalogue.finishDeletions(async (topic) => void forgotten.push(topic));
+  return { logs, catalogue };
+}
+
+const hooks = { leaving: () => {}, forget: async () => {} };
+
+async function create(catalogue: TopicCatalogue, name: string, partitionCount = 2): Promise<Topic> {
+  const outcome = await catalogue.create({ name, partitionCount, configs: {} });
+  if (isRefusal(outcome)) throw new Error(outcome.message);
+  return outcome;
+}
+
+async function append(topic: Topic): Promise<void> {
+  const builder = new BatchBuilder();
+  builder.appendRecord({ key: null, value: Buffer.from('x'), timestampMs: Date.UTC(2026, 0, 1) });
+  const result = await topic.partitions[0]?.append(builder.build(), { acks: -1, origin: 'client' });
+  expect(result?.errorCode).toBe(0);
+}
+
+describe('crashes', () => {
+  const survivals = [
+    { kind: 'process' as const },
+    { kind: 'power' as const },
+    { kind: 'power' as const, keptNames: (count: number) => count },
+    { kind: 'power' as const, keptNames: (count: number) => Math.ceil(count / 2) },
+  ];
+
+  test.each(survivals)('creating and deleting survive %j at every step', async (crash) => {
+    let isDone = false;
+    for (let steps = 0; !isDone; steps++) {
+      expect(steps).toBeLessThan(200);
+      const disk = new FakeDisk();
+      const { catalogue } = await open(disk);
+      const old = await create(catalogue, 'old');
+      await append(old);
+      disk.dieAfter(steps);
+      const acknowledged: string[] = [];
+      try {
+        await create(catalogue, 'fresh');
+        acknowledged.push('created');
+        await catalogue.delete('old', hooks);
+        acknowledged.push('deleted');
+        isDone = !disk.isDead;
+      } catch {
+        // The machine died; what was acknowledged before that must hold.
+      }
+      disk.crash(crash);
+      const after = (await open(disk)).catalogue;
+      if (acknowledged.includes('created')) expect(after.get('fresh')?.partitions).toHaveLength(2);
+      if (acknowledged.includes('deleted')) expect(after.get('old')).toBeUndefined();
+      if (!acknowledged.includes('created')) {
+        // The delete was not even begun: the old topic has its identity and its record.
+        expect(after.get('old')?.topicId).toBe(old.topicId);
+        expect(after.get('old')?.partitions[0]?.highWatermark).toBe(1);
+      }
+      for (const name of ['old', 'fresh']) {
+        const known = after.get(name);
+        if (known !== undefined) expect(known.partitions).toHaveLength(2);
+        else {
+          // Gone means gone: the name is free and brings nothing old back.
+          const anew = await create(after, name);
+          expect(anew.partitions[0]?.logEndOffset).toBe(0);
+          expect(anew.topicId).not.toBe(old.topicId);
+        }
+      }
+    }
+  });
+
+  test('an interrupted deletion is finished at the next start, committed offsets included', async () => {
+    const disk = new FakeDisk();
+    const { catalogue } = await open(disk);
+    await create(catalogue, 'old');
+    const stuck = { ...hooks, forget: () => Promise.reject(new Error('the machine died')) };
+    await expect(catalogue.delete('old', stuck)).rejects.toThrow('died');
+    disk.crash({ kind: 'power' });
+    const forgotten: string[] = [];
+    const after = await open(disk, forgotten);
+    expect(forgotten).toEqual(['old']);
+    expect(after.catalogue.get('old')).toBeUndefined();
+    expect(after.logs.partition('old', 0)).toBeUndefined();
+  });
+
+  test('a full disk leaves no half topic behind', async () => {
+    const disk = new FakeDisk();
+    const { catalogue } = await open(disk);
+    await create(catalogue, 'first');
+    disk.fail('replaceFile', new Error('no space'), { nth: 2 });
+    await expect(create(catalogue, 'second')).rejects.toThrow('no space');
+    expect(catalogue.get('second')).toBeUndefined();
+    await create(catalogue, 'second');
+    expect(catalogue.get('second')?.partitions).toHaveLength(2);
+  });
+});
+
+describe('what is on disk is verified', () => {
+  const topicFile = (disk: FakeDisk) => disk.files().find((file) => file.endsWith('.topic.json')) ?? '';
+
+  async function damaged(change: (content: Buffer) => Buffer) {
+    const disk = new FakeDisk();
+    const { catalogue } = await open(disk);
+    await create(catalogue, 'only');
+    disk.crash({ kind: 'process' });
+    disk.overwrite(topicFile(disk), change(disk.bytesOf(topicFile(disk))));
+    return open(disk);
+  }
+
+  test('a changed byte stops the start', async () => {
+    const flip = (content: Buffer) => {
+      const copy = Buffer.from(content);
+      copy[12] = (copy[12] ?? 0) ^ 1;
+      return copy;
+    };
+    await expect(damaged(flip)).rejects.toMatchObject({ code: 'broker/catalogue-damaged' });
+    await expect(damaged(() => Buffer.alloc(0))).rejects.toMatchObject({ code: 'broker/catalogue-damaged' });
+  });
+
+  test('a lost partition stops the start', async () => {
+    const disk = new FakeDisk();
+    const { catalogue } = await open(disk);
+    await create(catalogue, 'only');
+    disk.crash({ kind: 'process' });
+    await disk.remove(`${dataDir}/only-1`);
+    await expect(open(disk)).rejects.toMatchObject({ code: 'broker/partition-missing', where: 'only-1' });
+  });
+});
+
+test('requests that change the same name at once see each other', async () => {
+  const { catalogue } = await open(new FakeDisk());
+  const attempts = Array.from({ length: 5 }, () => catalogue.create({ name: 'race', partitionCount: 1, configs: {} }));
+  const outcomes = await Promise.all(attempts);
+  expect(outcomes.filter((outcome) => !isRefusal(outcome))).toHaveLength(1);
+  const refused = outcomes.filter(isRefusal).map(({ errorCode }) => errorCode);
+  expect(new Set(refused)).toEqual(new Set([kafkaErrors.TOPIC_ALREADY_EXISTS]));
+});
