@@ -67,10 +67,9 @@ export class FairQueue<T> {
       const [first] = this.#backlog;
       if (first === undefined) return undefined;
       this.#backlog.delete(first);
-      const debt = this.#debts.get(first);
-      if (debt === undefined || this.#backlog.size === 0) return first;
-      if (debt > this.#quantumBytes) this.#debts.set(first, debt - this.#quantumBytes);
-      else this.#debts.delete(first);
+      const debt = this.#debts.get(first) ?? 0;
+      if (debt < this.#quantumBytes || this.#backlog.size === 0) return first;
+      this.#debts.set(first, debt - this.#quantumBytes);
       this.#backlog.add(first);
     }
   }

@@ -22,11 +22,9 @@ export interface Turn {
   readonly consumedBytes: number;
   readonly recordCount: number;
   readonly hasMore: boolean;
-  /** The name leads elsewhere: a scan should follow. */
-  readonly isLost: boolean;
 }
 
-const idle: Turn = { consumedBytes: 0, recordCount: 0, hasMore: false, isLost: false };
+const idle: Turn = { consumedBytes: 0, recordCount: 0, hasMore: false };
 const again: Turn = { ...idle, hasMore: true };
 
 export class FileTurns {
@@ -57,15 +55,18 @@ export class FileTurns {
     const { clock } = this.#parts.context;
     const outcome = await this.#parts.openFiles.open(file);
     if (outcome === 'no room') file.retryAtMs = clock.monotonicMs() + noRoomPauseMs;
-    if (outcome !== 'open') return { ...idle, isLost: outcome !== 'no room' };
-    const isChanged = updateFacts(file, await statOpen(file.fd!), clock.monotonicMs());
+    else if (outcome !== 'open') this.#parts.scanSoon();
+    if (outcome !== 'open') return idle;
+    updateFacts(file, await statOpen(file.fd!), clock.monotonicMs());
+    const isChanged = file.turnChangedUs !== undefined && file.turnChangedUs !== file.facts.changedUs;
+    file.turnChangedUs = file.facts.changedUs;
     if (file.refusedChangedUs === file.facts.changedUs) return idle;
     if (isChanged && file.compression !== 'none') await this.#restartDecoder(file);
     // Its position was believed because the file was untouched; now the bytes must prove it.
     if (file.generation?.isVerified === false) this.#parts.registry.unbind(file, clock.monotonicMs());
     if (file.phase !== 'reading') {
       const step = file.phase === 'ignored' ? 'idle' : await this.#identifier.step(file);
-      if (step === 'idle') this.#releaseDecoder(file);
+      if (step === 'idle') this.#parts.gzipSlot.release(file);
       if (step === 'idle' || (file.phase as string) !== 'reading') return step === 'idle' ? idle : again;
     }
     return this.#read(file, output, maxRecords);
@@ -83,8 +84,8 @@ export class FileTurns {
     if (reading.changed !== undefined) return this.#change(file, reading.changed);
     file.trouble = undefined;
     registry.touched(file);
-    if (file.generation!.isComplete && file.compression !== 'none') this.#releaseDecoder(file);
-    return { ...idle, ...reading };
+    if (file.generation!.isComplete && file.compression !== 'none') this.#parts.gzipSlot.release(file);
+    return reading;
   }
 
   /** Compares the first bytes after a pause: what is before the position may look alike where a log repeats itself. */
@@ -109,21 +110,13 @@ export class FileTurns {
 
   /** A compressed file that changed is read from its beginning again, up to where it was. */
   async #restartDecoder(file: TrackedFile): Promise<void> {
-    this.#releaseDecoder(file);
+    this.#parts.gzipSlot.release(file);
     if (file.generation !== undefined) file.generation.isComplete = false;
     if (file.phase === 'checking') {
       file.check = undefined;
       file.phase = 'unknown';
     }
     if (file.phase === 'reading') this.#parts.registry.unbind(file, this.#parts.context.clock.monotonicMs());
-  }
-
-  #releaseDecoder(file: TrackedFile): void {
-    if (file.compression === 'none') return;
-    file.source?.close();
-    file.source = undefined;
-    const next = this.#parts.gzipSlot.release(file);
-    if (next !== undefined) this.#parts.wake(next);
   }
 
   async #trouble(file: TrackedFile, error: unknown): Promise<void> {
@@ -133,7 +126,7 @@ export class FileTurns {
     else file.retryAtMs = clock.monotonicMs() + this.#parts.config['scan.interval.ms'];
     if (file.check !== undefined) file.phase = 'unknown';
     file.check = undefined;
-    this.#releaseDecoder(file);
+    this.#parts.gzipSlot.leave(file);
     await this.#parts.openFiles.close(file);
     const reported = isRefused ? error : unreadable(file.path, error);
     if (file.trouble !== reported.message)

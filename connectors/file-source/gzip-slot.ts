@@ -3,26 +3,35 @@
 import type { TrackedFile } from './tracked-file.ts';
 
 export class GzipSlot {
+  readonly #wake: (next: TrackedFile) => void;
   #owner: TrackedFile | undefined;
   readonly #waiting = new Set<TrackedFile>();
 
-  /** True when the file may decode now; otherwise it is in line. */
-  take(file: TrackedFile): boolean {
-    if (this.#owner === undefined) {
-      this.#owner = file;
-      this.#waiting.delete(file);
-    }
-    if (this.#owner === file) return true;
-    this.#waiting.add(file);
-    return false;
+  constructor(wake: (next: TrackedFile) => void) {
+    this.#wake = wake;
   }
 
-  /** Gives the slot back, or leaves the line; returns the file whose turn it is now. */
-  release(file: TrackedFile): TrackedFile | undefined {
-    this.#waiting.delete(file);
-    if (this.#owner !== file) return undefined;
+  /** True when the file may decode now; otherwise it is in line and will be woken. */
+  take(file: TrackedFile): boolean {
+    this.#owner ??= file;
+    if (this.#owner === file) this.#waiting.delete(file);
+    else this.#waiting.add(file);
+    return this.#owner === file;
+  }
+
+  /** Closes the file's decoder, if it has one, and lets the next in line decode. A file in line stays there. */
+  release(file: TrackedFile): void {
+    if (this.#owner !== file) return;
+    file.source?.close();
+    file.source = undefined;
     this.#owner = undefined;
     const [next] = this.#waiting;
-    return next;
+    if (next !== undefined) this.#wake(next);
+  }
+
+  /** The file has nothing to decode any more. */
+  leave(file: TrackedFile): void {
+    this.#waiting.delete(file);
+    this.release(file);
   }
 }

@@ -2,7 +2,7 @@
 
 import { CopyCheck } from './copy-check.ts';
 import { fileSourceErrors } from './error-codes.ts';
-import { readAt } from './file-access.ts';
+import { factsOf, inodeKey, readAt, statPath } from './file-access.ts';
 import { digest, fingerprintBytes, markerBytes } from './fingerprint.ts';
 import type { Generation } from './generation.ts';
 import { GzipBytes, isGzip } from './gzip-bytes.ts';
@@ -104,9 +104,9 @@ export class Identifier {
         if (await this.#mayContain(file, candidate)) return candidate;
         if (this.#isGrowing(file) && isShorter(file, candidate)) return this.#hold(file, candidate);
       } else if (!file.isStray && (await this.#mayBecome(file, candidate))) {
-        if (!this.#isSettled(file, candidate)) return this.#hold(file, candidate);
-        // Whether a compressed file is a copy only its whole content tells.
-        if (file.compression !== 'none') return candidate;
+        if (!(await this.#isSettled(file, candidate))) return this.#hold(file, candidate);
+        // Whether a compressed file was made from one that is still there only its whole content tells.
+        if (file.compression !== 'none' && candidate.facts.compression === 'none') return candidate;
       }
       file.rejected.add(candidate);
     }
@@ -123,6 +123,7 @@ export class Identifier {
   async #mayBecome(file: TrackedFile, candidate: Generation): Promise<boolean> {
     if (file.compression !== 'none' || !isShorter(file, candidate)) return this.#mayContain(file, candidate);
     const original = this.#parts.registry.holderOf(candidate)!;
+    if (original.compression !== 'none') return true;
     if ((await this.#parts.openFiles.open(original)) !== 'open') return true;
     const { size } = file.facts;
     return (await bytesBefore(file, size)).equals(await bytesBefore(original, size));
@@ -139,12 +140,15 @@ export class Identifier {
   }
 
   /** A copy is followed by the end of its original; when that stays, the file is one of its own. */
-  #isSettled(file: TrackedFile, candidate: Generation): boolean {
+  async #isSettled(file: TrackedFile, candidate: Generation): Promise<boolean> {
     const nowMs = this.#parts.context.clock.monotonicMs();
-    const original = this.#parts.registry.holderOf(candidate);
-    if (file.compression === 'none' && file.facts.size >= (original?.facts.size ?? 0)) file.heldSinceMs ??= nowMs;
+    const original = this.#parts.registry.holderOf(candidate)!;
+    if (file.compression === 'none' && file.facts.size >= original.facts.size) file.heldSinceMs ??= nowMs;
     const heldMs = file.heldSinceMs === undefined ? 0 : nowMs - file.heldSinceMs;
-    return !this.#isGrowing(file) || heldMs >= this.#parts.config['settle.ms'];
+    if (this.#isGrowing(file) && heldMs < this.#parts.config['settle.ms']) return false;
+    const isThere = await isWhereItWas(original, candidate);
+    if (!isThere) this.#parts.scanSoon();
+    return isThere;
   }
 
   #check(file: TrackedFile, candidate: Generation): Step {
@@ -232,6 +236,14 @@ async function startAtLastLine(file: TrackedFile, generation: Generation, head: 
   const newline = end.lastIndexOf(0x0a);
   const position = newline < 0 ? (from === 0 ? 0 : size) : from + newline + 1;
   generation.startAt(position, head, await bytesBefore(file, position));
+}
+
+/** The original is still there under its name and with what was read of it, whatever the last scan saw. */
+async function isWhereItWas(original: TrackedFile, { position }: Generation): Promise<boolean> {
+  const stats = await statPath(original.raw).catch(() => undefined);
+  if (stats === undefined) return false;
+  const facts = factsOf(stats);
+  return inodeKey(facts) === original.key && (original.compression !== 'none' || facts.size >= position);
 }
 
 function isShorter(file: TrackedFile, candidate: Generation): boolean {

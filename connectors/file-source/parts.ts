@@ -21,12 +21,14 @@ export interface Parts {
   wake(file: TrackedFile): void;
   /** The file has nothing to do any more. */
   forget(file: TrackedFile): void;
+  /** Names lead elsewhere than they did: a scan should follow. */
+  scanSoon(): void;
 }
 
 export function makeParts(
   config: FileSourceConfig,
   context: SourceTaskContext,
-  calls: Pick<Parts, 'wake' | 'forget'>,
+  calls: Pick<Parts, 'wake' | 'forget' | 'scanSoon'>,
 ): Parts {
   return {
     config,
@@ -34,7 +36,7 @@ export function makeParts(
     registry: new Registry(),
     openFiles: new OpenFiles(config['open.files.max']),
     buffer: new SharedBuffer(),
-    gzipSlot: new GzipSlot(),
+    gzipSlot: new GzipSlot(calls.wake),
     ...calls,
   };
 }

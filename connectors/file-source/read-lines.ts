@@ -37,7 +37,7 @@ export class LineReader {
     const generation = file.generation!;
     if (generation.isComplete || generation.position >= readingLimit(file)) return nothing;
     file.source ??= new PlainBytes(file.fd!, this.#parts.buffer, this.#parts.config['read.buffer.bytes']);
-    const wanted = Math.max(smallestReadBytes, Math.min(this.#parts.config['read.buffer.bytes'], output.roomBytes));
+    const wanted = Math.min(this.#parts.config['read.buffer.bytes'], Math.max(smallestReadBytes, output.roomBytes));
     const window = await file.source.read(generation.position, wanted);
     const changed = markerChange(file, generation, window);
     if (changed !== undefined) return { ...nothing, changed };

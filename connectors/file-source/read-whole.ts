@@ -21,7 +21,10 @@ export class WholeReader {
     const { config, context, registry } = this.#parts;
     const generation = file.generation!;
     const nothing = { consumedBytes: 0, recordCount: 0, hasMore: false };
-    if (!isSettled(file, this.#parts)) return nothing;
+    if (!isSettled(file, this.#parts)) {
+      generation.isComplete = false;
+      return nothing;
+    }
     const { size } = file.facts;
     if (size > config['max.file.bytes']) {
       const message = `the file has ${size} bytes, and max.file.bytes is ${config['max.file.bytes']}`;

@@ -53,7 +53,11 @@ export class FileSourceTask implements SourceTask {
     this.#plan = planGlobs(config.paths, config.exclude);
     this.#parts = makeParts(config, context, {
       wake: (file) => this.#wake(file),
-      forget: (file) => this.#queue.forget(file),
+      forget: (file) => {
+        this.#queue.forget(file);
+        this.#parts.gzipSlot.leave(file);
+      },
+      scanSoon: () => this.#scanner.soon(),
     });
     this.#queue = new FairQueue(config['read.buffer.bytes']);
     this.#turns = new FileTurns(this.#parts);
@@ -109,6 +113,7 @@ export class FileSourceTask implements SourceTask {
 
   #see(scan: ScanResult, output: SourceOutput): void {
     const { registry, context } = this.#parts;
+    context.gauges.add('scans_total', 1);
     const fileCount = registry.files.size;
     for (const file of registry.see(scan, this.#seeOptions())) this.#wake(file);
     this.#reportScanTroubles(scan);
@@ -156,7 +161,6 @@ export class FileSourceTask implements SourceTask {
         read.add(file.generation!);
         this.#upkeep.heat(file);
       }
-      if (turn.isLost) this.#scanner.soon();
       if (turn.hasMore) this.#queue.again(file, turn.consumedBytes);
       else this.#upkeep.heat(file);
     }
@@ -199,8 +203,8 @@ export class FileSourceTask implements SourceTask {
     if (file.trouble !== undefined || phase === 'ignored' || file.isTwin) return true;
     if (generation === undefined) return limit === 0 || file.facts.size === 0;
     if (readingLimit(file) === 0 || generation.isComplete) return true;
-    const isPlainLines = this.#parts.config.mode === 'line' && file.compression === 'none';
-    return isPlainLines && generation.position >= readingLimit(file);
+    if (this.#parts.config.mode === 'whole') return generation.isDone;
+    return file.compression === 'none' && generation.position >= readingLimit(file);
   }
 
   #finish(output: SourceOutput): 'finished' {

@@ -37,6 +37,8 @@ export interface TrackedFile {
   changedAtMs: number;
   /** Monotonic time of the last write, as far as its modification time can be believed. */
   writtenAtMs: number;
+  /** The inode's change time at the last turn; undefined before the first. */
+  turnChangedUs: number | undefined;
   /** Monotonic time of the last look at its first bytes. */
   headCheckedAtMs: number;
   /** The generation it may be a copy of, while it is held. */
@@ -87,6 +89,7 @@ export function trackFile({ path, raw, facts, isStray }: Appearance, { nowMs, wa
     changedAtMs: nowMs,
     // A modification time in the future counts as now.
     writtenAtMs: nowMs - Math.max(0, wallMs - facts.modifiedMs),
+    turnChangedUs: undefined,
     headCheckedAtMs: Number.NEGATIVE_INFINITY,
     heldFor: undefined,
     isTwin: false,

@@ -102,7 +102,7 @@ export class Upkeep {
   #isHoldOver(file: TrackedFile, nowMs: number): boolean {
     const original = this.#parts.registry.holderOf(file.heldFor!);
     if (original === undefined) return true;
-    if (file.isTwin) return false;
+    if (file.isTwin || !original.isNamed) return false;
     const sinceMs = file.heldSinceMs ?? file.changedAtMs;
     return (
       nowMs - Math.min(sinceMs, file.changedAtMs) >= this.#parts.config['settle.ms'] ||
@@ -133,9 +133,9 @@ export class Upkeep {
   }
 
   async #drop(file: TrackedFile, isRetired: boolean): Promise<void> {
-    await this.#parts.openFiles.close(file);
     this.#hot.delete(file);
     this.#parts.forget(file);
+    await this.#parts.openFiles.close(file);
     this.#parts.registry.drop(file, this.#parts.context.clock.monotonicMs(), isRetired);
   }
 

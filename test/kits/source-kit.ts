@@ -104,6 +104,12 @@ export class SourceStore {
     if (output.positions.length > 0) this.history.push({ recordCount: this.records.length, positions: this.positions });
   }
 
+  /** Forgets the positions that came after these; the records stay. */
+  rewind(positions: readonly SourcePosition[]): void {
+    this.#offsets.clear();
+    for (const position of positions) this.#offsets.set(JSON.stringify(position.partition), position);
+  }
+
   get texts(): string[] {
     return this.records.map((record) => record.text);
   }
@@ -159,8 +165,8 @@ export class SourceDriver {
     return output;
   }
 
-  /** Polls until the predicate holds; fails after `ms`. */
-  async until(predicate: () => boolean, ms = 10_000): Promise<void> {
+  /** Polls until the predicate holds; fails after `ms`. `onPoll` sees each poll's output. */
+  async until(predicate: () => boolean, ms = 10_000, onPoll?: (output: MemoryOutput) => void): Promise<void> {
     const endsAtMs = performance.now() + ms;
     while (!predicate()) {
       if (performance.now() > endsAtMs) {
@@ -171,8 +177,9 @@ export class SourceDriver {
       }
       const stop = new AbortController();
       const timer = setTimeout(() => stop.abort(), 50);
-      await this.poll(stop.signal);
+      const output = await this.poll(stop.signal);
       clearTimeout(timer);
+      onPoll?.(output);
     }
   }
 

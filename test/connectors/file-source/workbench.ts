@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connector } from '../../../connectors/file-source/index.ts';
+import { type Clock, systemClock } from '../../../core/base/clock.ts';
 import { type DriverOptions, runOnce, SourceDriver, type SourceStore } from '../../kits/source-kit.ts';
 
 export class Workbench {
@@ -67,4 +68,14 @@ export function numbered(name: string, from: number, to: number): string[] {
 
 export function asText(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Time that passes `factor` times as fast for everything that waits, so that minutes of timeouts fit into a test. */
+export function fastClock(factor: number): Clock {
+  return {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs() * factor,
+    sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+    timer: (ms, fn) => systemClock.timer(ms / factor, fn),
+  };
 }
