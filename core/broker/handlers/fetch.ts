@@ -80,7 +80,9 @@ class FetchWait {
 
   isOver(): boolean {
     return (
-      this.#call.client.isGone || this.#services.fetchWaiters.isClosed || this.#services.clock.monotonicMs() >= this.#deadlineMs
+      this.#call.client.isGone ||
+      this.#services.fetchWaiters.isClosed ||
+      this.#services.clock.monotonicMs() >= this.#deadlineMs
     );
   }
 
