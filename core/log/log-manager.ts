@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
-import type { MillraceError } from '../base/errors.ts';
+import { type MillraceError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { readPartitionOffsets } from './checkpoints.ts';
@@ -192,31 +192,34 @@ export class Logs {
   }
 
   async #close(): Promise<void> {
+    const { disk, dataDir, logger } = this.#options;
     this.#stopped.abort();
     await this.#checkpointing;
     await this.#housekeeper.stop();
-    const all = [...this.#partitions.values()];
-    for (const parts of all) await this.#closeOne(parts);
-    await this.#services.files.close();
     await Promise.all(this.#removals);
-    if (!this.#failed.signal.aborted) {
-      await this.#saveCheckpoints();
-      await markClean(this.#options.disk, this.#options.dataDir);
+    try {
+      for (const parts of this.#partitions.values()) await this.#settle(parts);
+      if (!this.#failed.signal.aborted) {
+        await this.#saveCheckpoints();
+        await markClean(disk, dataDir);
+      }
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the logs could not be closed cleanly; the next start verifies them');
     }
+    for (const { writer } of this.#partitions.values()) await writer.close().catch(() => {});
+    await this.#services.files.close().catch(() => {});
     await this.#opened.unlock();
   }
 
   /** Leaves the files so that the next start need not read the log. A log that failed is left as it is. */
-  async #closeOne({ writer, state }: LogParts): Promise<void> {
+  async #settle({ writer, state }: LogParts): Promise<void> {
     await writer.flush();
-    if (writer.failure === undefined) {
-      await state.segments.active.writeIndexes(this.#options.disk);
-      await writeSnapshot(this.#options.disk, state.folder, {
-        producers: state.producers,
-        endOffset: state.logEndOffset,
-      });
-    }
-    await writer.close();
+    if (writer.failure !== undefined) return;
+    await state.segments.active.writeIndexes(this.#options.disk);
+    await writeSnapshot(this.#options.disk, state.folder, {
+      producers: state.producers,
+      endOffset: state.logEndOffset,
+    });
   }
 
   async #delete(doomed: readonly LogParts[]): Promise<void> {

@@ -29,6 +29,8 @@ export interface ProducerEntry {
   readonly producerEpoch: number;
   /** Oldest first, at most five. */
   readonly batches: readonly ProducerBatch[];
+  /** The sequence that must come first, where `batches` is empty because the first append was taken back. */
+  readonly startSequence?: number;
   /** Wall time of the last append, not a record's timestamp: those may lie years back. */
   readonly lastSeenMs: number;
   readonly coordinatorEpoch: number;
@@ -115,8 +117,12 @@ export class ProducerTable {
 
   /** Takes an append back: `before` is what `record` returned for it. Undo the last append first. */
   restore(producerId: number, before: ProducerEntry | undefined): void {
-    if (before === undefined) this.#entries.delete(producerId);
-    else this.#entries.set(producerId, before);
+    const undone = this.#entries.get(producerId);
+    if (before !== undefined) this.#entries.set(producerId, before);
+    else if (undone?.batches[0] !== undefined) {
+      // Were the producer unknown again, its second batch could overtake the first one that it must now send again.
+      this.#entries.set(producerId, { ...undone, batches: [], startSequence: undone.batches[0].firstSequence });
+    }
   }
 
   /** Forgets producers that appended nothing since `beforeMs` and have no open transaction; returns how many. */
@@ -139,10 +145,10 @@ export class ProducerTable {
   }
 }
 
-/** Undefined when the entry remembers no batch: then any sequence may come. */
+/** Undefined when the entry knows of no batch: then any sequence may come. */
 function expectedSequence(entry: ProducerEntry): number | undefined {
   const last = entry.batches.at(-1);
-  return last === undefined ? undefined : sequenceAfter(last.lastSequence, 1);
+  return last === undefined ? entry.startSequence : sequenceAfter(last.lastSequence, 1);
 }
 
 function findDuplicate(entry: ProducerEntry, stamp: ProducerStamp): ProducerBatch | undefined {

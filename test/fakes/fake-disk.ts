@@ -117,7 +117,11 @@ export class FakeDisk implements Disk {
     for (const changes of this.#changes.values()) for (const change of changes) this.#settle(crash, change);
     this.#changes.clear();
     if (crash.kind === 'process') return;
-    for (const inode of this.#names.values()) inode.settle();
+    for (const [name, inode] of this.#names) {
+      inode.settle();
+      // A removal that did not survive brings the folder back with its files.
+      for (let folder = path.dirname(name); folder !== '/'; folder = path.dirname(folder)) this.#folders.add(folder);
+    }
   }
 
   get usedBytes(): number {
@@ -144,70 +148,76 @@ export class FakeDisk implements Disk {
     return [...this.#names.keys()].sort();
   }
 
-  async open(file: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
-    await this.#call('open', file);
-    let inode = this.#names.get(file);
-    if (inode === undefined) {
-      if (mode !== 'create') throw missing(file);
+  open(file: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+    return this.#call('open', file, () => {
+      let inode = this.#names.get(file);
+      if (inode === undefined) {
+        if (mode !== 'create') throw missing(file);
+        this.#needFolder(path.dirname(file));
+        inode = new FakeInode();
+        this.#setName({ path: file, inode });
+      }
+      return this.#handle(file, inode);
+    });
+  }
+
+  readFile(file: string): Promise<Buffer | undefined> {
+    return this.#call('readFile', file, () => this.#names.get(file)?.bytes());
+  }
+
+  replaceFile(file: string, content: Uint8Array): Promise<void> {
+    return this.#call('replaceFile', file, () => {
       this.#needFolder(path.dirname(file));
-      inode = new FakeInode();
-      this.#setName({ path: file, inode });
-    }
-    return this.#handle(file, inode);
+      const before = this.#names.get(file)?.size ?? 0;
+      if (this.usedBytes - before + content.byteLength > this.capacityBytes) throw full(file);
+      this.overwrite(file, content);
+    });
   }
 
-  async readFile(file: string): Promise<Buffer | undefined> {
-    await this.#call('readFile', file);
-    return this.#names.get(file)?.bytes();
+  list(folder: string): Promise<DiskEntry[]> {
+    return this.#call('list', folder, () => {
+      const files = [...this.#names.keys()].filter((name) => path.dirname(name) === folder);
+      const folders = [...this.#folders].filter((name) => name !== '/' && path.dirname(name) === folder);
+      return [
+        ...files.map((name) => ({ name: path.basename(name), isFolder: false })),
+        ...folders.map((name) => ({ name: path.basename(name), isFolder: true })),
+      ].sort((a, b) => (a.name < b.name ? -1 : 1));
+    });
   }
 
-  async replaceFile(file: string, content: Uint8Array): Promise<void> {
-    await this.#call('replaceFile', file);
-    this.#needFolder(path.dirname(file));
-    const before = this.#names.get(file)?.size ?? 0;
-    if (this.usedBytes - before + content.byteLength > this.capacityBytes) throw full(file);
-    this.overwrite(file, content);
+  makeFolder(folder: string): Promise<void> {
+    return this.#call('makeFolder', folder, () => {
+      for (let made = folder; !this.#folders.has(made); made = path.dirname(made)) this.#folders.add(made);
+    });
   }
 
-  async list(folder: string): Promise<DiskEntry[]> {
-    await this.#call('list', folder);
-    const files = [...this.#names.keys()].filter((name) => path.dirname(name) === folder);
-    const folders = [...this.#folders].filter((name) => name !== '/' && path.dirname(name) === folder);
-    return [
-      ...files.map((name) => ({ name: path.basename(name), isFolder: false })),
-      ...folders.map((name) => ({ name: path.basename(name), isFolder: true })),
-    ].sort((a, b) => (a.name < b.name ? -1 : 1));
+  rename(from: string, to: string): Promise<void> {
+    return this.#call('rename', from, () => {
+      this.#needFolder(path.dirname(to));
+      if (this.#folders.has(from)) {
+        this.#renameFolder(from, to);
+        return;
+      }
+      const inode = this.#existing(from);
+      this.#setName({ path: from, inode: undefined });
+      this.#setName({ path: to, inode });
+    });
   }
 
-  async makeFolder(folder: string): Promise<void> {
-    await this.#call('makeFolder', folder);
-    for (let made = folder; !this.#folders.has(made); made = path.dirname(made)) this.#folders.add(made);
+  remove(file: string): Promise<void> {
+    return this.#call('remove', file, () => {
+      for (const name of [...this.#names.keys()]) {
+        if (isWithin(name, file)) this.#setName({ path: name, inode: undefined });
+      }
+      for (const folder of [...this.#folders]) if (isWithin(folder, file)) this.#folders.delete(folder);
+    });
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#call('rename', from);
-    this.#needFolder(path.dirname(to));
-    if (this.#folders.has(from)) {
-      this.#renameFolder(from, to);
-      return;
-    }
-    const inode = this.#existing(from);
-    this.#setName({ path: from, inode: undefined });
-    this.#setName({ path: to, inode });
-  }
-
-  async remove(file: string): Promise<void> {
-    await this.#call('remove', file);
-    for (const name of [...this.#names.keys()]) {
-      if (isWithin(name, file)) this.#setName({ path: name, inode: undefined });
-    }
-    for (const folder of [...this.#folders]) if (isWithin(folder, file)) this.#folders.delete(folder);
-  }
-
-  async syncFolder(folder: string): Promise<void> {
-    await this.#call('syncFolder', folder);
-    for (const change of this.#changes.get(folder) ?? []) this.#applyDurably(change);
-    this.#changes.delete(folder);
+  syncFolder(folder: string): Promise<void> {
+    return this.#call('syncFolder', folder, () => {
+      for (const change of this.#changes.get(folder) ?? []) this.#applyDurably(change);
+      this.#changes.delete(folder);
+    });
   }
 
   async lock(file: string): Promise<() => Promise<void>> {
@@ -225,33 +235,26 @@ export class FakeDisk implements Disk {
   #handle(file: string, inode: FakeInode): DiskFile {
     const life = this.#life;
     let isClosed = false;
-    const check = async (call: DiskCall): Promise<void> => {
+    const run = async <T>(call: DiskCall, effect: () => T): Promise<T> => {
       if (isClosed || life !== this.#life) throw failed(file, 'the file is closed');
-      await this.#call(call, file);
-      if (life !== this.#life) throw failed(file, 'the machine crashed');
+      return this.#call(call, file, effect);
     };
     return {
       path: file,
-      read: async (into, position) => {
-        await check('read');
-        return inode.read(into, position);
-      },
-      write: async (buffers, position) => {
-        await check('write');
-        const bytes = Buffer.concat(buffers);
-        const room = this.capacityBytes - this.usedBytes + Math.max(inode.size - position, 0);
-        inode.write(bytes.subarray(0, Math.max(Math.min(bytes.length, room), 0)), position);
-        if (bytes.length > room) throw full(file);
-      },
-      sync: async () => {
+      read: (into, position) => run('read', () => inode.read(into, position)),
+      write: (buffers, position) =>
+        run('write', () => {
+          const bytes = Buffer.concat(buffers);
+          const room = this.capacityBytes - this.usedBytes + Math.max(inode.size - position, 0);
+          inode.write(bytes.subarray(0, Math.max(Math.min(bytes.length, room), 0)), position);
+          if (bytes.length > room) throw full(file);
+        }),
+      sync: () => {
+        // What is written while the sync runs is not its business.
         const count = inode.pendingCount;
-        await check('sync');
-        inode.settle(Math.min(count, inode.pendingCount));
+        return run('sync', () => inode.settle(Math.min(count, inode.pendingCount)));
       },
-      truncate: async (size) => {
-        await check('truncate');
-        inode.truncate(size);
-      },
+      truncate: (size) => run('truncate', () => inode.truncate(size)),
       size: async () => inode.size,
       close: async () => {
         isClosed = true;
@@ -259,7 +262,8 @@ export class FakeDisk implements Disk {
     };
   }
 
-  async #call(call: DiskCall, where: string): Promise<void> {
+  /** Counts the call, lets it wait, fail or die as told, then does its work at once: a crash comes before it or behind it. */
+  async #call<T>(call: DiskCall, where: string, effect: () => T): Promise<T> {
     this.counts.set(call, (this.counts.get(call) ?? 0) + 1);
     const life = this.#life;
     await this.#holds.get(call);
@@ -267,6 +271,11 @@ export class FakeDisk implements Disk {
     if (life !== this.#life) throw failed(where, 'the machine crashed');
     if (changing.has(call)) this.#changesLeft -= 1;
     if (this.isDead) throw failed(where, 'the machine is dead');
+    this.#failIfTold(call, where);
+    return effect();
+  }
+
+  #failIfTold(call: DiskCall, where: string): void {
     const index = this.#faults.findIndex((fault) => fault.call === call && (fault.path?.test(where) ?? true));
     if (index === -1) return;
     const fault = this.#faults[index]!;
