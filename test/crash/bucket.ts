@@ -71,6 +71,22 @@ export function byPartition(objects: readonly StoredObject[], topic: string): Pa
 export async function plainBytes(object: StoredObject): Promise<Buffer> {
   const bytes = await object.read();
   if (object.key.endsWith('.gz')) return gunzipSync(bytes);
-  if (object.key.endsWith('.zst')) return zstdDecompressSync(bytes);
+  if (object.key.endsWith('.zst')) return unpackFrames(bytes);
   return bytes;
+}
+
+/** Node's own decoder stops after the first zstd frame, unlike its gzip decoder and unlike every zstd tool. */
+function unpackFrames(bytes: Buffer): Buffer {
+  const frames: Buffer[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    // With `info` the answer holds the engine too, which knows how much it consumed; the types do not say so.
+    const options = { info: true } as object;
+    const { buffer, engine } = zstdDecompressSync(bytes.subarray(start), options) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    frames.push(buffer);
+    start += engine.bytesWritten;
+  }
+  return Buffer.concat(frames);
 }

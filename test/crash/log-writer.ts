@@ -6,64 +6,78 @@ import { makeLine } from './lines.ts';
 
 export interface LogWriterOptions {
   readonly folder: string;
-  readonly streamCount: number;
+  readonly serviceCount: number;
   readonly random: () => number;
-  /** Lines per append call. */
+  /** The most lines per append call. */
   readonly linesPerWrite: number;
 }
 
-/** One stream is one service; its lines are numbered from 0 over all its rotated files. */
+interface Service {
+  readonly path: string;
+  /** Each file a service writes, from rotation to rotation, is a stream of its own: order is promised within a file. */
+  stream: number;
+  rotations: number;
+}
+
 export class LogWriter {
-  readonly #options: LogWriterOptions;
-  readonly #nextSequence: number[];
-  readonly #rotations: number[];
+  readonly #random: () => number;
+  readonly #linesPerWrite: number;
+  readonly #services: readonly Service[];
+  readonly #counts: number[];
 
-  constructor(options: LogWriterOptions) {
-    this.#options = options;
-    this.#nextSequence = new Array(options.streamCount).fill(0);
-    this.#rotations = new Array(options.streamCount).fill(0);
-    mkdirSync(options.folder, { recursive: true });
+  constructor({ folder, serviceCount, random, linesPerWrite }: LogWriterOptions) {
+    this.#random = random;
+    this.#linesPerWrite = linesPerWrite;
+    this.#counts = new Array(serviceCount).fill(0);
+    this.#services = Array.from({ length: serviceCount }, (_, index) => ({
+      path: join(folder, `service-${String(index).padStart(2, '0')}.log`),
+      stream: index,
+      rotations: 0,
+    }));
+    mkdirSync(folder, { recursive: true });
   }
 
-  /** Lines written so far by each stream. */
+  /** Lines written so far to each stream. */
   get counts(): readonly number[] {
-    return this.#nextSequence;
+    return this.#counts;
   }
 
-  path(stream: number): string {
-    return join(this.#options.folder, `service-${String(stream).padStart(2, '0')}.log`);
-  }
-
-  append(stream: number, lineCount: number): void {
-    const first = this.#nextSequence[stream] ?? 0;
+  append(index: number, lineCount: number): void {
+    const { path, stream } = this.#service(index);
+    const first = this.#counts[stream] ?? 0;
     let text = '';
     for (let i = 0; i < lineCount; i += 1) text += `${makeLine(stream, first + i)}\n`;
-    appendFileSync(this.path(stream), text);
-    this.#nextSequence[stream] = first + lineCount;
+    appendFileSync(path, text);
+    this.#counts[stream] = first + lineCount;
   }
 
   /** The old name is inside the glob, so every line stays readable whatever the moment. */
-  rotate(stream: number): void {
-    const path = this.path(stream);
-    if (!existsSync(path)) return;
-    const rotation = (this.#rotations[stream] ?? 0) + 1;
-    this.#rotations[stream] = rotation;
-    const old = `${path}.${rotation}`;
-    if (this.#options.random() < 0.5) {
-      renameSync(path, old);
+  rotate(index: number): void {
+    const service = this.#service(index);
+    if (!existsSync(service.path)) return;
+    service.rotations += 1;
+    const old = `${service.path}.${service.rotations}`;
+    if (this.#random() < 0.5) {
+      renameSync(service.path, old);
     } else {
-      copyFileSync(path, old);
-      truncateSync(path, 0);
+      copyFileSync(service.path, old);
+      truncateSync(service.path, 0);
     }
+    service.stream = this.#counts.push(0) - 1;
   }
 
   /** A burst of what services do: appends everywhere in random order, now and then a rotation. */
   step(): void {
-    const { random, streamCount, linesPerWrite } = this.#options;
-    for (let i = 0; i < streamCount; i += 1) {
-      const stream = Math.floor(random() * streamCount);
-      this.append(stream, 1 + Math.floor(random() * linesPerWrite));
-      if (random() < 0.02) this.rotate(stream);
+    for (let i = 0; i < this.#services.length; i += 1) {
+      const index = Math.floor(this.#random() * this.#services.length);
+      this.append(index, 1 + Math.floor(this.#random() * this.#linesPerWrite));
+      if (this.#random() < 0.01) this.rotate(index);
     }
+  }
+
+  #service(index: number): Service {
+    const service = this.#services[index];
+    if (service === undefined) throw new RangeError(`no service ${index}`);
+    return service;
   }
 }

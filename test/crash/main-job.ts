@@ -28,6 +28,8 @@ export interface MainJobOptions {
   readonly seed: number;
   /** The longest time from one start to its kill. */
   readonly longestRunMs?: number;
+  /** Leaves logs, data directory and target behind, to look at. */
+  readonly keep?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -48,6 +50,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'testtest' };
 const bucket = 'lake';
 const shortestRunMs = 300;
 const writeEveryMs = 20;
+const linesPerAppend = 10_000;
 
 export async function runMainJob(options: MainJobOptions): Promise<MainJobReport> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-main-job-'));
@@ -56,7 +59,8 @@ export async function runMainJob(options: MainJobOptions): Promise<MainJobReport
     return await run(options, folder, s3);
   } finally {
     await s3?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    if (options.keep === true) options.onProgress?.(`kept ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -64,13 +68,14 @@ async function run(options: MainJobOptions, folder: string, s3: RunningS3 | unde
   const random = seededRandom(options.seed);
   const services = new LogWriter({
     folder: join(folder, 'logs'),
-    streamCount: options.files,
+    serviceCount: options.files,
     random,
     linesPerWrite: 20,
   });
-  const linesPerStream = Math.ceil(options.bytes / lineBytes / options.files);
-  for (let stream = 0; stream < options.files; stream += 1) {
-    for (let left = linesPerStream; left > 0; left -= 10_000) services.append(stream, Math.min(left, 10_000));
+  const linesPerFile = Math.ceil(options.bytes / lineBytes / options.files);
+  for (let index = 0; index < options.files; index += 1) {
+    for (let left = linesPerFile; left > 0; left -= linesPerAppend)
+      services.append(index, Math.min(left, linesPerAppend));
   }
   const pipeline = join(folder, 'pipeline.yaml');
   writeFileSync(pipeline, pipelineText(folder, s3?.endpoint));
@@ -180,6 +185,7 @@ if (import.meta.main) {
       bytes: { type: 'string', default: '400000000' },
       store: { type: 'string', default: 's3' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      keep: { type: 'boolean', default: false },
     },
   });
   console.log(`seed ${values.seed}`);
@@ -189,6 +195,7 @@ if (import.meta.main) {
     bytes: Number(values.bytes),
     store: values.store === 'local' ? 'local' : 's3',
     seed: Number(values.seed),
+    keep: values.keep,
     onProgress: (text) => console.log(text),
   });
   console.log(JSON.stringify(report, null, 2));
