@@ -7,7 +7,8 @@ const leastKeptBytes = 4096;
 
 export class BatchMemory {
   readonly #maxBytes: number;
-  #free: Buffer[] = [];
+  /** Smallest first. */
+  readonly #free: Buffer[] = [];
   #freeBytes = 0;
 
   /** Keeps at most `maxBytes` for later. */
@@ -15,9 +16,9 @@ export class BatchMemory {
     this.#maxBytes = options.maxBytes;
   }
 
-  /** Memory of at least that size with unknown content. */
+  /** Memory of at least that size with unknown content: the smallest there is, so that a small batch does not hold what a large one needs. */
   take(minBytes: number): Buffer {
-    const index = this.#free.findLastIndex((memory) => memory.length >= minBytes);
+    const index = this.#free.findIndex((memory) => memory.length >= minBytes);
     if (index < 0) return Buffer.allocUnsafeSlow(minBytes);
     const [memory] = this.#free.splice(index, 1);
     this.#freeBytes -= memory!.length;
@@ -28,9 +29,12 @@ export class BatchMemory {
   give(batch: Buffer): void {
     // A batch that was moved to another thread left nothing behind.
     const memory = Buffer.from(batch.buffer);
-    if (memory.length < leastKeptBytes || this.#freeBytes + memory.length > this.#maxBytes) return;
+    if (memory.length < leastKeptBytes || memory.length > this.#maxBytes) return;
     invariant(!this.#free.some((other) => other.buffer === memory.buffer), 'a batch was given back twice');
-    this.#free.push(memory);
+    const index = this.#free.findIndex((other) => other.length >= memory.length);
+    this.#free.splice(index < 0 ? this.#free.length : index, 0, memory);
     this.#freeBytes += memory.length;
+    // Small ones go first: they are cheap to make again, and too small for whoever needs a large one.
+    while (this.#freeBytes > this.#maxBytes) this.#freeBytes -= this.#free.shift()!.length;
   }
 }

@@ -263,6 +263,16 @@ describe('the builder', () => {
     memory.give(large);
     expect(memory.take(20_000).buffer).not.toBe(large.buffer);
   });
+
+  test('small pieces of memory never crowd out the large ones that are asked for again', () => {
+    const memory = new BatchMemory({ maxBytes: 100_000 });
+    const large = memory.take(60_000);
+    const small = Array.from({ length: 50 }, () => memory.take(5_000));
+    for (const piece of small) memory.give(piece);
+    memory.give(large);
+    expect(small.some((piece) => piece.buffer === memory.take(5_000).buffer)).toBe(true);
+    expect(memory.take(60_000).buffer).toBe(large.buffer);
+  });
 });
 
 describe('validation', () => {
