@@ -29,7 +29,7 @@ export interface ClusterLimits {
 }
 
 export const defaultClusterLimits: ClusterLimits = {
-  connectTimeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
   metadataMaxAgeMs: 300_000,
   giveUpAfterMs: 30_000,
@@ -175,7 +175,9 @@ export class Cluster {
       const address = candidates[this.#nextBroker++ % candidates.length]!;
       try {
         const connection = await abortable(this.#pool.get(address, 'control'), signal);
-        return await connection.request(api, request, { ...options, signal });
+        // Others can be asked: none of them is given the whole time.
+        const timeoutMs = Math.min(this.limits.requestTimeoutMs, this.limits.giveUpAfterMs / 3);
+        return await connection.request(api, request, { timeoutMs, ...options, signal });
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         if (clientErrors.is(cause, 'unsupported')) throw cause;

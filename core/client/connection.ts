@@ -124,7 +124,9 @@ export class Connection {
     let version = apiVersionsApi.maxVersion;
     for (let attempt = 1; ; attempt++) {
       const asked = version;
-      const answer = await this.#send(apiVersionsApi, clientSoftware, { version: asked }, (_, reader) => {
+      // A broker whose process hangs still accepts connections: the first answer counts as part of connecting.
+      const options = { version: asked, timeoutMs: this.#options.connectTimeoutMs };
+      const answer = await this.#send(apiVersionsApi, clientSoftware, options, (_, reader) => {
         const start = reader.position;
         const isRefused = reader.int16() === kafkaErrors.UNSUPPORTED_VERSION;
         reader.position = start;

@@ -34,6 +34,12 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** The environment without what would change how Java programs run or what they print. */
+export function cleanEnv(): NodeJS.ProcessEnv {
+  const { JAVA_TOOL_OPTIONS: _, _JAVA_OPTIONS: __, CLASSPATH: ___, ...env } = process.env;
+  return env;
+}
+
 export interface ServerProcess {
   readonly pid: number;
   /** SIGTERM, and SIGKILL when that is not obeyed within 20 seconds; resolves when the process is gone. */
@@ -61,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   const log = openSync(logPath, 'w');
   const child = spawn(options.command, [...options.args], {
     cwd: options.folder,
-    env: { ...process.env, JAVA_TOOL_OPTIONS: '', ...options.env },
+    env: { ...cleanEnv(), ...options.env },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

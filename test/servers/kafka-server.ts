@@ -2,7 +2,7 @@
 
 import { access, appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, freePort, run, type ServerProcess, startServer } from './child.ts';
+import { cacheFolder, cleanEnv, freePort, run, type ServerProcess, startServer } from './child.ts';
 
 const kafkaVersion = '4.3.1';
 const here = import.meta.dirname;
@@ -12,7 +12,7 @@ const toolClasses = {
   'console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   'console-producer': 'org.apache.kafka.tools.ConsoleProducer',
   'consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
-  'dump-log': 'kafka.tools.DumpLogSegments',
+  'dump-log': 'org.apache.kafka.tools.DumpLogSegments',
   'get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   storage: 'kafka.tools.StorageTool',
@@ -58,7 +58,7 @@ export async function kafkaClassPath(): Promise<string> {
 export async function runKafkaTool(tool: KafkaTool, args: readonly string[]): Promise<string> {
   const options = [`-Dlog4j2.configurationFile=${join(here, 'kafka', 'quiet.yaml')}`, '-Xmx512m'];
   const { stdout } = await run('java', [...options, '-cp', await kafkaClassPath(), toolClasses[tool], ...args], {
-    env: { ...process.env, JAVA_TOOL_OPTIONS: '' },
+    env: cleanEnv(),
     maxBuffer: 256 * 1024 * 1024,
   });
   return stdout;
