@@ -7,7 +7,6 @@ import {
   type Cluster,
   connectCluster,
   createProducer,
-  joinGroup,
   openAdmin,
   type Producer,
 } from '../core/client/index.ts';
@@ -18,6 +17,7 @@ import { kafkaKeyedLog } from './stores/kafka-keyed-log.ts';
 import { OffsetStore } from './stores/offset-store.ts';
 import { StatusStore } from './stores/status-store.ts';
 import { TaskNumbers } from './task-numbers.ts';
+import { joinSinkGroup } from './tasks/sink-group.ts';
 import { TaskRuns } from './tasks/task-runs.ts';
 import { Topics } from './topics.ts';
 import { RunningWorker, type Worker } from './worker.ts';
@@ -131,7 +131,7 @@ async function openStores(
   return { config, offsets, statuses };
 }
 
-function createRuns({ options, settings, cluster, topics }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
+function createRuns({ options, settings, topics }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
   const { catalogue, clock, logger, bootstrapServers } = options;
   return new TaskRuns({
     settings,
@@ -139,7 +139,10 @@ function createRuns({ options, settings, cluster, topics }: Ground, stores: Stor
     catalogue,
     offsets: stores.offsets,
     topics,
-    join: (groupId, names, events) => joinGroup(cluster, { groupId, topics: names, ...events }),
+    join: (groupId, clientId, names, events) => {
+      const own = connectCluster({ bootstrapServers, clientId, clock, logger });
+      return joinSinkGroup({ cluster: own, groupId, topics: names, logger, ...events });
+    },
     onNumbers: (task, totals, values) => numbers.report(task, totals, values),
     onActiveTopic: ({ connector, index }, topic) => {
       stores.statuses.activeTopic({ connector, topic, task: index, discoverTimestampMs: clock.nowMs() });

@@ -25,7 +25,12 @@ export interface TaskRunsOptions {
   readonly catalogue: Catalogue;
   readonly offsets: OffsetStore;
   readonly topics: Topics;
-  readonly join: (groupId: string, topics: readonly string[], events: GroupEvents) => Promise<GroupMember>;
+  readonly join: (
+    groupId: string,
+    clientId: string,
+    topics: readonly string[],
+    events: GroupEvents,
+  ) => Promise<GroupMember>;
   readonly onNumbers: (task: DesiredTask, totals: Numbers, values: Numbers) => void;
   readonly onActiveTopic: (task: DesiredTask, topic: string) => void;
   readonly clock: Clock;
@@ -107,9 +112,10 @@ export class TaskRuns {
       await topics.ensure(topic, 'records');
       onActiveTopic(task, topic);
     }
+    const clientId = `connector-consumer-${task.connector}-${task.index}`;
     const host: TaskHost = this.#host(task, spec, { onRunning, onCommit: (positions) => membership.commit(positions) });
     const membership = new SinkMembership({
-      join: (events) => join(groupIdOf(task.connector), names, events),
+      join: (events) => join(groupIdOf(task.connector), clientId, names, events),
       user: host,
       clock,
       logger: logger.child({ connector: task.connector, task: task.index }),

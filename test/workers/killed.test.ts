@@ -1,0 +1,108 @@
+/** SIGKILL of the whole process at the points between durable records, durable offsets, acknowledgement and commit: nothing is missing. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const childFile = fileURLToPath(new URL('./fixtures/killed-child.ts', import.meta.url));
+const recordsPerTask = 600;
+const recordsPerPoll = 20;
+const taskCount = 2;
+
+let folder: string;
+let child: ChildProcess | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-killed-'));
+});
+
+afterEach(async () => {
+  child?.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** How the process ended, and what it said. */
+async function run(killPoint: string): Promise<{ code: number | null; signal: string | null; output: string }> {
+  const started = spawn(process.execPath, [childFile, folder, killPoint], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child = started;
+  let output = '';
+  started.stdout.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  started.stderr.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  return new Promise((resolve) => started.on('close', (code, signal) => resolve({ code, signal, output })));
+}
+
+interface Line {
+  readonly partition: number;
+  readonly offset: number;
+  readonly task: number;
+  readonly count: number;
+}
+
+/** What the sink wrote; a line that the kill tore is none. */
+async function collected(): Promise<Line[]> {
+  const text = await readFile(join(folder, 'collected'), 'utf8');
+  return [...text.matchAll(/^numbers-(\d+)@(\d+) (\d+):(\d+)$/gm)].map(([, partition, offset, task, count]) => ({
+    partition: Number(partition),
+    offset: Number(offset),
+    task: Number(task),
+    count: Number(count),
+  }));
+}
+
+/** The topic as the sink saw it: one line per place, in order. */
+function topicOf(lines: readonly Line[]): Line[] {
+  const byPlace = new Map<string, Line>();
+  for (const line of lines) {
+    const place = `${line.partition}@${line.offset}`;
+    const before = byPlace.get(place);
+    if (before !== undefined) expect(line).toEqual(before);
+    byPlace.set(place, line);
+  }
+  return [...byPlace.values()].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+async function checkConservation(kills: number): Promise<void> {
+  const lines = await collected();
+  const topic = topicOf(lines);
+  for (let task = 0; task < taskCount; task++) {
+    const counts = topic.filter((line) => line.task === task).map(({ count }) => count);
+    expect(new Set(counts).size, 'nothing is missing').toBe(recordsPerTask);
+    const doubled = counts.length - recordsPerTask;
+    expect(doubled, 'a kill doubles at most the batch in flight').toBeLessThanOrEqual(kills * recordsPerPoll);
+    // Order: a count follows its predecessor, or the source went back to what was not acknowledged.
+    for (const [index, count] of counts.entries()) {
+      if (index > 0) expect(count).toBeLessThanOrEqual(counts[index - 1]! + 1);
+    }
+  }
+  const acknowledged = await readFile(join(folder, 'acknowledged'), 'utf8');
+  for (const text of acknowledged.split('\n').filter((line) => line !== '')) {
+    for (const { offset } of JSON.parse(text)) expect(offset.count).toBeLessThanOrEqual(recordsPerTask);
+  }
+}
+
+describe('a process that is killed', () => {
+  test.each([
+    ['when records are durable and their offsets are not', 'before-offsets'],
+    ['when offsets are durable and the source has not heard of it', 'before-committed'],
+    ['when the sink has written and nothing is committed', 'after-put'],
+  ])('%s loses nothing', async (_, killPoint) => {
+    const kills = 3;
+    for (let kill = 0; kill < kills; kill++) {
+      const died = await run(killPoint);
+      expect(died.signal, died.output).toBe('SIGKILL');
+    }
+    const last = await run('nowhere');
+    expect(last, last.output).toMatchObject({ code: 0 });
+    await checkConservation(kills);
+    // Done is done: another run finds nothing to do.
+    const again = await run('nowhere');
+    expect(JSON.parse(again.output)).toMatchObject({ sourceRecords: 0, sinkRecords: 0 });
+  });
+});
