@@ -112,6 +112,7 @@ export class S3SinkTask implements SinkTask {
     this.#writers.clear();
     await this.#stop(writers);
     this.#abort.abort(new Error('the task was closed'));
+    this.#workshop?.codec.close();
     await this.#store?.close();
   }
 

@@ -180,17 +180,18 @@ export class ObjectFile implements FileFacts {
     this.#chunk = none;
     this.#used = 0;
     this.#encodingBytes += rawBytes;
-    const encoding = Promise.resolve(this.#workshop.codec.encode(chunk.subarray(0, rawBytes)));
+    const encoding = this.#workshop.codec.encode(chunk.subarray(0, rawBytes));
     const before = this.#encoded;
     this.#encoded = this.#storeNext(before, encoding, rawBytes).finally(() => this.#workshop.memory.give(chunk));
     this.#encoded.catch(this.#onFailure);
   }
 
-  async #storeNext(before: Promise<void>, encoding: Promise<Buffer>, rawBytes: number): Promise<void> {
-    const [, encoded] = await Promise.all([before, encoding]);
+  async #storeNext(before: Promise<void>, encoding: Promise<readonly Buffer[]>, rawBytes: number): Promise<void> {
+    const [, pieces] = await Promise.all([before, encoding]);
     this.#encodingBytes -= rawBytes;
-    this.#workshop.compressed(rawBytes, encoded.length);
-    if (!this.#isAbandoned) this.#stream.append(encoded);
+    const encodedBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.#workshop.compressed(rawBytes, encodedBytes);
+    if (!this.#isAbandoned) for (const piece of pieces) this.#stream.append(piece);
   }
 
   /** Metadata is given when an upload starts: only objects that fit one part can say where they end. */

@@ -87,7 +87,9 @@ export class PartStream {
     const { memory } = this.#options.workshop;
     const old = this.#buffer;
     if (old !== undefined && this.#used + count <= old.length) return old;
-    const grown = memory.take(Math.min(this.#partBytes, Math.max(this.#used + count, this.#used * 2)));
+    // A file that filled a part fills the next one too, most likely.
+    const wanted = this.#parts.length > 0 ? this.#partBytes : this.#used * 2;
+    const grown = memory.take(Math.min(this.#partBytes, Math.max(this.#used + count, wanted)));
     this.#options.onHeld(grown.length - (old?.length ?? 0));
     if (old !== undefined) {
       old.copy(grown, 0, 0, this.#used);
