@@ -142,7 +142,7 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   lifecycle.onClose(() => coordinator.close());
   lifecycle.onClose(() => fetchWaiters.close());
   const opened = await lifecycle.open(
-    () => listenTcp(listen, { accept: (transport) => connections.accept(transport), ...limits }),
+    () => listenTcp(listen, (transport) => connections.accept(transport)),
     (part) => part.close(),
   );
   listener = opened;

@@ -35,7 +35,7 @@ export class ConnectionSet {
   /** Serves whatever carries bytes: a socket, or a client in the same process. */
   accept(transport: Transport): void {
     const { dispatcher, budget, limits, clock, logger } = this.#options;
-    if (this.#isFinishing) {
+    if (this.#isFinishing || this.#connections.size >= limits.maxConnections) {
       transport.destroy();
       return;
     }

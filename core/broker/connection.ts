@@ -124,7 +124,7 @@ export class Connection implements Client {
       return;
     }
     try {
-      this.#frames.push(chunk, (frame) => this.#waiting.push(frame));
+      this.#frames.push(chunk, (frame) => this.#waiting.push(frame.buffer === chunk.buffer ? ownCopy(frame) : frame));
     } catch (error) {
       this.#options.logger.warn({ peer: this.host }, `connection closed: ${describeError(error)}`);
       this.destroy();
@@ -265,4 +265,11 @@ export class Connection implements Client {
     this.#slots = [];
     for (const slot of done) this.#release(slot);
   }
+}
+
+/** Frames that came whole in one chunk must outlive it. The large ones get memory of their own: a log may keep them long. */
+function ownCopy(frame: Buffer): Buffer {
+  const copy = frame.length < 2_048 ? Buffer.allocUnsafe(frame.length) : Buffer.allocUnsafeSlow(frame.length);
+  frame.copy(copy);
+  return copy;
 }

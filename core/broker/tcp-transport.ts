@@ -2,22 +2,24 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { messageOf } from '../base/errors.ts';
+import { readDirectly } from './direct-socket.ts';
 import { brokerErrors } from './error-codes.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 class TcpTransport implements Transport {
   readonly peer: string;
   readonly #socket: Socket;
+  #events: TransportEvents | undefined;
   #isCorked = false;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.peer = socket.remoteAddress ?? 'unknown';
-    socket.setNoDelay(true);
+  constructor(accepted: Socket) {
+    this.peer = accepted.remoteAddress ?? 'unknown';
+    this.#socket = readDirectly(accepted, (chunk) => this.#events?.onData(chunk));
+    this.#socket.setNoDelay(true);
   }
 
   bind(events: TransportEvents): void {
-    this.#socket.on('data', (chunk: Buffer) => events.onData(chunk));
+    this.#events = events;
     this.#socket.on('end', () => events.onEnd());
     // The reason of a broken socket is the peer's business; 'close' always follows.
     this.#socket.on('error', () => {});
@@ -76,14 +78,10 @@ export interface Listener {
 }
 
 /** Resolves once the port is open; rejects with `broker/listen` when it cannot be. */
-export async function listenTcp(
-  address: ListenAddress,
-  { accept, maxConnections }: { accept: (transport: Transport) => void; maxConnections: number },
-): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => {
+export async function listenTcp(address: ListenAddress, accept: (transport: Transport) => void): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     accept(new TcpTransport(socket));
   });
-  server.maxConnections = maxConnections;
   await open(server, address);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;

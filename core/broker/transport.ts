@@ -1,6 +1,7 @@
 /** What a connection needs of the thing that carries its bytes: a TCP socket, or two queues inside one process. */
 
 export interface TransportEvents {
+  /** The bytes are valid until the call returns; what is kept must be copied. */
   onData(chunk: Buffer): void;
   /** The peer sends nothing more; it may still read. */
   onEnd(): void;
