@@ -1,4 +1,4 @@
 /** The door of core: a broker, and the reference of what it speaks. */
 
 export { renderApiTable } from './broker/api-table.ts';
-export { type Broker, type BrokerOptions, type BrokerStats, startBroker } from './broker/broker.ts';
+export { type Broker, type BrokerOptions, startBroker } from './broker/broker.ts';

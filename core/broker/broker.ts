@@ -43,7 +43,7 @@ export interface BrokerOptions {
   readonly onFailed?: ((error: MillraceError) => void) | undefined;
 }
 
-export interface BrokerStats {
+interface BrokerStats {
   readonly connections: number;
   /** Since the start. */
   readonly requests: number;

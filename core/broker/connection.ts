@@ -12,7 +12,7 @@ import type { Transport } from './transport.ts';
 export type Reply = readonly Buffer[] | 'none' | 'hang-up';
 
 /** What the handlers of one connection share. */
-export interface Client {
+interface Client {
   readonly host: string;
   /** The partition at which the last Fetch ran out of room; the next one starts there. */
   fetchStart: string | undefined;

@@ -122,6 +122,11 @@ async function read(partition: FetchPartition, maxBytes: number, minOneBatch: bo
   }
 }
 
+/** A plan that waits holds no records: it reads again when it is woken. */
+export function dropRecords(plan: FetchPlan): void {
+  for (const partition of plan.order) partition.records = null;
+}
+
 /** True when a partition advanced after the pass looked at it: waiting now could miss it. */
 export function hasMoved(plan: FetchPlan): boolean {
   return plan.order.some(({ log, readableOffset }) => {

@@ -16,13 +16,13 @@ class TcpTransport implements Transport {
     this.peer = accepted.remoteAddress ?? 'unknown';
     this.#socket = readDirectly(accepted, (chunk) => this.#events?.onData(chunk));
     this.#socket.setNoDelay(true);
+    // The reason of a broken socket is the peer's business; 'close' always follows.
+    this.#socket.on('error', () => {});
   }
 
   bind(events: TransportEvents): void {
     this.#events = events;
     this.#socket.on('end', () => events.onEnd());
-    // The reason of a broken socket is the peer's business; 'close' always follows.
-    this.#socket.on('error', () => {});
     this.#socket.on('close', () => events.onClose());
   }
 

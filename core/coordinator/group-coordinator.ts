@@ -30,7 +30,7 @@ export interface CoordinatorSettings extends GroupSettings {
   readonly maxOffsetMetadataBytes: number;
 }
 
-export const defaultCoordinatorSettings: CoordinatorSettings = {
+const defaultCoordinatorSettings: CoordinatorSettings = {
   // Members of one process start within a few milliseconds of each other: waiting this long saves them a second round.
   initialRebalanceDelayMs: 100,
   maxMembers: 10_000,

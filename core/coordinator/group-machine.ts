@@ -46,7 +46,7 @@ export function startTurn(group: Group, settings: GroupSettings, now: Instant): 
 }
 
 /** NONE when the claim names a member of this group under its current identity. */
-export function checkMember(group: Group, claim: MemberIdentity): number {
+function checkMember(group: Group, claim: MemberIdentity): number {
   if (claim.instanceId !== null) {
     const current = group.staticMembers.get(claim.instanceId);
     if (current === undefined) return kafkaErrors.UNKNOWN_MEMBER_ID;

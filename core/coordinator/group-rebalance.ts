@@ -111,7 +111,7 @@ function enterPhase(turn: Turn, phase: GroupPhase): void {
 }
 
 /** The longest time any member asked to be given for rejoining. */
-export function rebalanceTimeoutMs(group: Group): number {
+function rebalanceTimeoutMs(group: Group): number {
   let longest = 0;
   for (const member of group.members.values()) longest = Math.max(longest, member.rebalanceTimeoutMs);
   return longest;

@@ -37,12 +37,12 @@ export interface Member {
 }
 
 /** The first rebalance of an empty group waits a little for more members, as long as new ones keep coming. */
-export interface InitialDelay {
+interface InitialDelay {
   remainingMs: number;
   memberAdded: boolean;
 }
 
-export interface AssignmentStore {
+interface AssignmentStore {
   readonly storeId: number;
   readonly assignments: ReadonlyMap<string, Buffer>;
 }

@@ -8,6 +8,7 @@ import { type ApiHandler, type Call, defineHandler, type Services } from '../api
 import {
   arrivedBytes,
   describePartition,
+  dropRecords,
   type FetchPlan,
   hasMoved,
   type PassResult,
@@ -37,7 +38,6 @@ async function fetch(services: Services, request: Request, call: Call): Promise<
   const plan = planFetch(request, services.catalogue, client.fetchStart);
   const { totalBytes, cutAt } = await readEnough(services, plan, { request, call });
   client.fetchStart = cutAt;
-  services.fetchBudget.take(totalBytes);
   call.afterSent(() => services.fetchBudget.give(totalBytes));
   return {
     responses: plan.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(describePartition) })),
@@ -54,10 +54,15 @@ async function readEnough(
   const isLive = (log: PartitionLog) => services.catalogue.partition(log.topic, log.partition) === log;
   const wait = new FetchWait(services, plan, deadlineMs, call);
   for (;;) {
+    // Taken before the read: what others read at the same time must not be promised the same room.
     const shareBytes = services.fetchBudget.share(Math.max(request.maxBytes, 0), minShareBytes);
+    services.fetchBudget.take(shareBytes);
     const result = await readPass(plan, shareBytes, isLive);
     const isEnough = result.totalBytes >= request.minBytes || result.hasError || result.cutAt !== undefined;
-    if (isEnough || wait.isOver()) return result;
+    const isLast = isEnough || wait.isOver();
+    services.fetchBudget.give(shareBytes - (isLast ? result.totalBytes : 0));
+    if (isLast) return result;
+    dropRecords(plan);
     // Between the last look at a partition and this line nothing else may run, or its advance would be missed.
     if (hasMoved(plan)) continue;
     await wait.forBytes(request.minBytes - result.totalBytes);
