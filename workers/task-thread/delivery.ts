@@ -16,25 +16,26 @@ export interface BatchProducer {
 }
 
 /**
- * Makes one poll durable. At-least-once delivery sends twice; a transactional one will send both in one transaction.
- * Resolves when records and offsets are durable; on rejection any part of them may be.
+ * Makes one poll durable and waits out what can be waited out. At-least-once delivery sends twice; a transactional one
+ * will send both in one transaction. Resolves when records and offsets are durable; on rejection any part of them may be.
  */
 export interface SourceDelivery {
-  deliver(records: readonly TopicBatch[], positions: readonly SourcePosition[], signal?: AbortSignal): Promise<void>;
+  deliver(records: readonly TopicBatch[], positions: readonly SourcePosition[]): Promise<void>;
 }
 
 export interface AtLeastOnceOptions {
   readonly producer: BatchProducer;
   /** Batches of the offset topic for these positions. */
   readonly encodePositions: (positions: readonly SourcePosition[]) => readonly TopicBatch[];
+  /** Calls again after a retriable failure; each send by itself, so that lost offsets do not double their records. */
+  readonly retry: (what: string, attempt: () => Promise<unknown>) => Promise<unknown>;
 }
 
-export function atLeastOnceDelivery(options: AtLeastOnceOptions): SourceDelivery {
-  const { producer, encodePositions } = options;
+export function atLeastOnceDelivery({ producer, encodePositions, retry }: AtLeastOnceOptions): SourceDelivery {
   return {
-    async deliver(records, positions, signal) {
-      if (records.length > 0) await producer.send(records, signal);
-      if (positions.length > 0) await producer.send(encodePositions(positions), signal);
+    async deliver(records, positions) {
+      if (records.length > 0) await retry('writing records', () => producer.send(records));
+      if (positions.length > 0) await retry('writing source offsets', () => producer.send(encodePositions(positions)));
     },
   };
 }

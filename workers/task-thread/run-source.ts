@@ -4,6 +4,7 @@ import { createProducer } from '../../core/client/producer.ts';
 import { BatchOutput } from './batch-output.ts';
 import { atLeastOnceDelivery } from './delivery.ts';
 import type { ToThread } from './messages.ts';
+import { retrying } from './retrying.ts';
 import { SourceErrors } from './source-errors.ts';
 import { SourcePositions } from './source-positions.ts';
 import { SourceRunner } from './source-runner.ts';
@@ -49,13 +50,18 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
   if (spec.topic !== undefined) await output.prepare(spec.topic);
   if (spec.errors.deadLetterTopic !== undefined) await link.ensureTopic(spec.errors.deadLetterTopic, 'dead letters');
   const encodePositions = (list: Parameters<SourcePositions['encode']>[0]) => positions.encode(list, clock.nowMs());
+  const longestDelayMs = limits.longestRetryDelayMs;
+  const onRetry = () => gauges.add('source_retries_total', 1);
+  const retry = (what: string, attempt: () => Promise<unknown>) =>
+    retrying(attempt, { clock, logger, longestDelayMs, what, onRetry });
   const runner = new SourceRunner({
     createTask: () => connector.createTask(),
     context: { connector: name, taskIndex, settings: spec.settings, once: spec.once, clock, logger, gauges },
     positions,
     output,
     errors,
-    delivery: atLeastOnceDelivery({ producer, encodePositions }),
+    delivery: atLeastOnceDelivery({ producer, encodePositions, retry }),
+    retry,
     gate,
     clock,
     logger,

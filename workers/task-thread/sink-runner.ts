@@ -117,11 +117,14 @@ export class SinkRunner {
   }
 
   /** Resolves when everything below `ends` in the partitions owned here was put and drained. */
-  drainTo(ends: readonly SinkPosition[]): Promise<void> {
+  async drainTo(ends: readonly SinkPosition[]): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drains.push({ ends, done: resolve });
+    // What was assigned before this call must be owned before anybody asks how far it is.
+    await this.#turns.take(async () => {
+      this.#drains.push({ ends, done: resolve });
+    });
     this.#checkDrains();
-    return promise;
+    await promise;
   }
 
   async #copy(): Promise<void> {

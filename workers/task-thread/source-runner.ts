@@ -5,10 +5,10 @@ import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { BatchOutput, BuiltPoll } from './batch-output.ts';
-import type { SourceDelivery, TopicBatch } from './delivery.ts';
+import type { AtLeastOnceOptions, SourceDelivery, TopicBatch } from './delivery.ts';
 import type { Gate } from './gate.ts';
 import { isRetriable } from './plain-error.ts';
-import { retryDelayMs, retrying, sleepUnlessAborted } from './retrying.ts';
+import { retryDelayMs, sleepUnlessAborted } from './retrying.ts';
 import type { SourceErrors } from './source-errors.ts';
 import type { SourcePositions } from './source-positions.ts';
 import type { TaskGauges } from './task-gauges.ts';
@@ -27,6 +27,7 @@ export interface SourceRunnerOptions {
   readonly logger: Logger;
   readonly gauges: TaskGauges;
   readonly longestRetryDelayMs: number;
+  readonly retry: AtLeastOnceOptions['retry'];
   /** The task is open and copies. */
   readonly onRunning: () => void;
 }
@@ -118,23 +119,20 @@ export class SourceRunner {
 
   /** Records and dead letters durable, then positions durable, then the source is told (promise 1). */
   async #settle(built: BuiltPoll, failed: { deadLetters: readonly TopicBatch[]; failure: unknown }): Promise<void> {
-    const { delivery, clock, logger, gauges, longestRetryDelayMs, positions } = this.#options;
-    const onRetry = () => gauges.add('source_send_retries_total', 1);
-    const retry = { clock, logger, longestDelayMs: longestRetryDelayMs, onRetry };
+    const { delivery, gauges, positions, retry } = this.#options;
     if (failed.failure !== undefined) {
-      await retrying(() => delivery.deliver(failed.deadLetters, []), { ...retry, what: 'writing dead letters' });
+      await delivery.deliver(failed.deadLetters, []);
       throw failed.failure;
     }
     const batches = failed.deadLetters.length === 0 ? built.batches : [...built.batches, ...failed.deadLetters];
-    await retrying(() => delivery.deliver(batches, built.positions), { ...retry, what: 'writing records' });
+    await delivery.deliver(batches, built.positions);
     built.release();
     positions.store(built.positions);
     gauges.add('source_records_total', built.recordCount);
     gauges.add('source_bytes_total', built.payloadBytes);
     const task = this.#task;
     if (built.positions.length > 0 && task.committed !== undefined) {
-      const committed = () => Promise.resolve(task.committed?.(built.positions));
-      await retrying(committed, { ...retry, what: 'acknowledging to the source' });
+      await retry('acknowledging to the source', () => Promise.resolve(task.committed?.(built.positions)));
     }
   }
 }

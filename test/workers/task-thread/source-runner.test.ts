@@ -1,0 +1,356 @@
+/** The source runner over a scripted task and a producer that can be held up and can fail. */
+
+import { describe, expect, test } from 'vitest';
+import type { SourceRecord } from '../../../connectors/contract/record.ts';
+import type { SourceOutput, SourcePosition, SourceTask } from '../../../connectors/contract/source.ts';
+import type { Clock } from '../../../core/base/clock.ts';
+import { defineErrors } from '../../../core/base/errors.ts';
+import { silentLogger } from '../../../core/base/logger.ts';
+import { RecordCursor } from '../../../core/protocol/record-cursor.ts';
+import { BatchOutput } from '../../../workers/task-thread/batch-output.ts';
+import { atLeastOnceDelivery, type TopicBatch } from '../../../workers/task-thread/delivery.ts';
+import { Gate } from '../../../workers/task-thread/gate.ts';
+import { retrying } from '../../../workers/task-thread/retrying.ts';
+import { SourceErrors } from '../../../workers/task-thread/source-errors.ts';
+import { SourcePositions } from '../../../workers/task-thread/source-positions.ts';
+import { SourceRunner } from '../../../workers/task-thread/source-runner.ts';
+import { TaskGauges } from '../../../workers/task-thread/task-gauges.ts';
+import type { ErrorPolicy } from '../../../workers/tolerance.ts';
+
+const testErrors = defineErrors('source-runner-test', {
+  later: { meaning: 'It may work later.', fix: 'Wait.', retriable: true },
+});
+
+const later = () => testErrors.error('later', { message: 'not now' });
+
+/** Time that passes at once; only what is waited for matters here. */
+const impatientClock: Clock = {
+  nowMs: () => 1_700_000_000_000,
+  monotonicMs: () => 0,
+  sleep: () => new Promise((resolve) => setImmediate(resolve)),
+  timer: () => ({ cancel() {} }),
+};
+
+type Step = (output: SourceOutput) => 'more' | 'finished' | Error;
+
+/** Appends the numbers and their position. */
+const count = (from: number, to: number): Step => {
+  return (output) => {
+    for (let number = from; number < to; number++) {
+      const value = Buffer.from(String(number));
+      output.partition('numbers', 0).append(value, 0, value.length, 1);
+      output.position({ task: 0 }, { count: number + 1 });
+    }
+    return 'more';
+  };
+};
+
+class Harness {
+  /** Everything that happened, in order. */
+  readonly events: string[] = [];
+  readonly topics = new Map<string, string[]>();
+  readonly headers: (readonly string[])[] = [];
+  readonly gate = new Gate();
+  readonly gauges = new TaskGauges();
+  readonly stored: SourcePosition[] = [];
+  opens = 0;
+  /** Answers of the producer, one for each send; none left means that it works. */
+  readonly sends: (() => Promise<void>)[] = [];
+  readonly runner: SourceRunner;
+
+  constructor(steps: Step[], policy: Partial<ErrorPolicy> = {}) {
+    const { events, gate, gauges } = this;
+    const errors = new SourceErrors({
+      connector: 'c',
+      taskIndex: 0,
+      connectorName: 'scripted',
+      policy: { tolerance: 'none', deadLetterTopic: undefined, contextHeaders: true, logEnabled: false, ...policy },
+      batchBytes: 1_000,
+      gauges,
+      logger: silentLogger,
+    });
+    const positions = new SourcePositions({ connector: 'c', stored: [], offsetsTopic: 'offsets', partitionCount: 1 });
+    const context = {
+      connector: 'c',
+      taskIndex: 0,
+      settings: {},
+      once: false,
+      clock: impatientClock,
+      logger: silentLogger,
+      gauges,
+    };
+    const createTask = (): SourceTask => ({
+      open: async ({ storedPositions }) => {
+        this.opens += 1;
+        events.push(`open ${JSON.stringify(storedPositions.map(({ offset }) => offset))}`);
+      },
+      poll: async (output) => {
+        const step = steps.shift();
+        if (step === undefined) return 'finished';
+        events.push('poll');
+        const outcome = step(output);
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+      committed: async (offsets) => {
+        events.push(`committed ${JSON.stringify(offsets.map(({ offset }) => offset))}`);
+        this.stored.push(...offsets);
+      },
+      close: async () => {
+        events.push('close');
+      },
+    });
+    const retry = (what: string, attempt: () => Promise<unknown>) =>
+      retrying(attempt, { clock: impatientClock, logger: silentLogger, longestDelayMs: 10, what });
+    this.runner = new SourceRunner({
+      createTask,
+      context,
+      positions,
+      output: new BatchOutput({
+        pollBytes: 10_000,
+        batchBytes: 1_000,
+        compression: 'none',
+        partitionCount: async () => 1,
+        onOversized: (topic, record, sizeBytes) => errors.oversized(topic, record, sizeBytes),
+      }),
+      errors,
+      delivery: atLeastOnceDelivery({
+        producer: { send: (batches) => this.#send(batches) },
+        encodePositions: (list) => positions.encode(list, 0),
+        retry,
+      }),
+      retry,
+      gate,
+      clock: impatientClock,
+      logger: silentLogger,
+      gauges,
+      longestRetryDelayMs: 10,
+      onRunning: () => events.push('running'),
+    });
+  }
+
+  async #send(batches: readonly TopicBatch[]): Promise<void> {
+    const name = batches[0]!.topic;
+    this.events.push(`send ${name}`);
+    await this.sends.shift()?.();
+    for (const { topic, batch } of batches) {
+      const cursor = new RecordCursor({ topic, partition: 0 });
+      cursor.reset(batch);
+      while (cursor.next()) {
+        const values = this.topics.get(topic) ?? [];
+        values.push(cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueEnd));
+        this.topics.set(topic, values);
+        if (topic === 'dlq') this.headers.push(cursor.headers().map(({ key }) => key));
+      }
+    }
+    this.events.push(`durable ${name}`);
+  }
+}
+
+describe('the source runner', () => {
+  test('makes records durable, then offsets, then tells the source (promise 1)', async () => {
+    const harness = new Harness([count(0, 3)]);
+    expect(await harness.runner.run()).toBe('finished');
+    expect(harness.events).toEqual([
+      'open []',
+      'running',
+      'poll',
+      'send numbers',
+      'durable numbers',
+      'send offsets',
+      'durable offsets',
+      'committed [{"count":3}]',
+      'close',
+    ]);
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+    expect(harness.topics.get('offsets')).toEqual(['{"count":3}']);
+  });
+
+  test('builds the next poll while one is in flight, and sends it only after that one is done', async () => {
+    const harness = new Harness([count(0, 1), count(1, 2), count(2, 3)]);
+    const held = Promise.withResolvers<void>();
+    harness.sends.push(() => held.promise);
+    const running = harness.runner.run();
+    for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(harness.events).toEqual(['open []', 'running', 'poll', 'send numbers', 'poll']);
+    held.resolve();
+    await running;
+    expect(harness.events.filter((event) => event !== 'poll').slice(2)).toEqual(
+      [1, 2, 3]
+        .flatMap((to) => [
+          'send numbers',
+          'durable numbers',
+          'send offsets',
+          'durable offsets',
+          `committed [{"count":${to}}]`,
+        ])
+        .concat('close'),
+    );
+  });
+
+  test('waits out retriable failures of either send; the source hears nothing before', async () => {
+    const harness = new Harness([count(0, 2)]);
+    const fail = () => Promise.reject(later());
+    harness.sends.push(fail, fail, async () => {}, fail);
+    await harness.runner.run();
+    expect(harness.events.filter((event) => event.startsWith('committed'))).toEqual(['committed [{"count":2}]']);
+    expect(harness.events.indexOf('committed [{"count":2}]')).toBeGreaterThan(
+      harness.events.indexOf('durable offsets'),
+    );
+    // Offsets that had to be sent again did not double their records.
+    expect(harness.topics.get('numbers')).toEqual(['0', '1']);
+  });
+
+  test('any other failure of a send fails the task, and the source hears nothing', async () => {
+    const harness = new Harness([count(0, 2), count(2, 4)]);
+    harness.sends.push(() => Promise.reject(new Error('refused')));
+    await expect(harness.runner.run()).rejects.toThrow('refused');
+    expect(harness.events.some((event) => event.startsWith('committed'))).toBe(false);
+    expect(harness.events.at(-1)).toBe('close');
+    expect(harness.topics.has('offsets')).toBe(false);
+  });
+
+  test('polls again after a retriable failure that came before anything was appended', async () => {
+    const harness = new Harness([count(0, 1), () => later(), count(1, 2)]);
+    await harness.runner.run();
+    expect(harness.opens).toBe(1);
+    expect(harness.topics.get('numbers')).toEqual(['0', '1']);
+  });
+
+  test('opens the task anew at what is stored when it failed with half a poll appended', async () => {
+    const half: Step = (output) => {
+      count(1, 2)(output);
+      return later();
+    };
+    const harness = new Harness([count(0, 1), half, count(1, 3)]);
+    await harness.runner.run();
+    expect(harness.events.filter((event) => event.startsWith('open'))).toEqual(['open []', 'open [{"count":1}]']);
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+  });
+
+  test('a stop delivers what was appended', async () => {
+    const harness: Harness = new Harness([
+      (output) => {
+        count(0, 2)(output);
+        harness.gate.stop();
+        return 'more';
+      },
+    ]);
+    expect(await harness.runner.run()).toBe('stopped');
+    expect(harness.topics.get('numbers')).toEqual(['0', '1']);
+    expect(harness.stored).toHaveLength(1);
+  });
+
+  test('a pause delivers what was appended and polls no more until the resume', async () => {
+    const harness: Harness = new Harness([
+      (output) => {
+        count(0, 2)(output);
+        harness.gate.pause();
+        return 'more';
+      },
+      count(2, 3),
+    ]);
+    const running = harness.runner.run();
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(harness.topics.get('numbers')).toEqual(['0', '1']);
+    expect(harness.events.filter((event) => event === 'poll')).toHaveLength(1);
+    harness.gate.resume();
+    await running;
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+  });
+
+  test('a position that is gone is removed', async () => {
+    const harness = new Harness([
+      count(0, 1),
+      (output) => {
+        output.position({ task: 0 }, null);
+        return 'more';
+      },
+      () => new Error('end'),
+    ]);
+    await expect(harness.runner.run()).rejects.toThrow('end');
+    expect(harness.events).toContain('committed [null]');
+  });
+});
+
+describe('a record that no batch can hold', () => {
+  const tooLarge: Step = (output) => {
+    const appender = output.partition('numbers', 0);
+    const record = (value: string): SourceRecord => ({ key: null, value: Buffer.from(value), timestampMs: 1 });
+    appender.appendRecord(record('before'));
+    appender.appendRecord(record('x'.repeat(2_000)));
+    appender.append(Buffer.from('y'.repeat(2_000)), 0, 2_000, 1);
+    appender.appendRecord(record('after'));
+    output.position({ task: 0 }, { count: 4 });
+    return 'more';
+  };
+
+  test('fails the task under tolerance none, and nothing of its poll is stored', async () => {
+    const harness = new Harness([tooLarge]);
+    await expect(harness.runner.run()).rejects.toMatchObject({ code: 'worker/record-too-large', retriable: false });
+    expect(harness.topics.size).toBe(0);
+  });
+
+  test('is kept in the dead letter topic first where there is one', async () => {
+    const harness = new Harness([tooLarge], { deadLetterTopic: 'dlq' });
+    await expect(harness.runner.run()).rejects.toMatchObject({ code: 'worker/record-too-large' });
+    expect(harness.topics.get('dlq')?.map((value) => value.length)).toEqual([2_000, 2_000]);
+    expect(harness.topics.has('offsets')).toBe(false);
+  });
+
+  test('is skipped and counted apart under tolerance all (promise 9)', async () => {
+    const harness = new Harness([tooLarge], { tolerance: 'all' });
+    await harness.runner.run();
+    expect(harness.topics.get('numbers')).toEqual(['before', 'after']);
+    const totals = harness.gauges.takeChanged()?.totals;
+    expect(totals).toMatchObject({ records_skipped_total: 2, source_records_total: 2 });
+  });
+
+  test('is dead-lettered with its context before the offsets pass it', async () => {
+    const harness = new Harness([tooLarge], { tolerance: 'all', deadLetterTopic: 'dlq' });
+    await harness.runner.run();
+    expect(harness.topics.get('dlq')).toHaveLength(2);
+    expect(harness.headers[0]).toHaveLength(10);
+    expect(harness.topics.get('offsets')).toEqual(['{"count":4}']);
+  });
+});
+
+describe('the batches of a poll', () => {
+  test('are split below their limit, in order, and a spread stays in its partition', async () => {
+    const output = new BatchOutput({
+      pollBytes: 100_000,
+      batchBytes: 1_000,
+      compression: 'none',
+      partitionCount: async () => 4,
+      onOversized: () => {},
+    });
+    const fill = () => {
+      for (let number = 0; number < 200; number++) {
+        const value = Buffer.from(`${number % 7}:${number}`.padEnd(50));
+        output.partition('spread', number % 7).append(value, 0, value.length, number);
+      }
+    };
+    const partitionOf = new Map<string, number>();
+    // The first poll does not know the partition count yet, the second does.
+    for (let poll = 0; poll < 2; poll++) {
+      fill();
+      const built = await output.take();
+      const numbers = new Map<string, number[]>();
+      for (const { partition, batch } of built.batches) {
+        expect(batch.length).toBeLessThanOrEqual(1_000);
+        const cursor = new RecordCursor();
+        cursor.reset(batch);
+        while (cursor.next()) {
+          const [spread, number] = cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueEnd).trim().split(':');
+          expect(partitionOf.get(spread!) ?? partition).toBe(partition);
+          partitionOf.set(spread!, partition);
+          numbers.set(spread!, [...(numbers.get(spread!) ?? []), Number(number)]);
+        }
+      }
+      for (const list of numbers.values()) expect(list).toEqual(list.toSorted((a, b) => a - b));
+      expect([...numbers.values()].flat()).toHaveLength(200);
+      built.release();
+    }
+    expect(new Set(partitionOf.values()).size).toBeGreaterThan(1);
+  });
+});
