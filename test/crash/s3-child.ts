@@ -19,18 +19,7 @@ export interface S3ChildOptions {
 
 export function startS3({ folder, bucket, credentials }: S3ChildOptions): Promise<RunningS3> {
   const { accessKeyId, secretAccessKey } = credentials;
-  const args = [
-    '--port',
-    '0',
-    '--dir',
-    folder,
-    '--bucket',
-    bucket,
-    '--access-key',
-    accessKeyId,
-    '--secret-key',
-    secretAccessKey,
-  ];
+  const args = ['--port', '0', '--dir', folder, '--bucket', bucket, '--key', accessKeyId, '--secret', secretAccessKey];
   const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((settle) => child.on('close', () => settle()));
   return new Promise((settle, reject) => {
