@@ -1,12 +1,12 @@
 /** How the partitions of a group's topics are shared out among its members: Kafka's round robin and range. Pure. */
 
-export interface GroupMemberTopics {
+interface GroupMemberTopics {
   readonly memberId: string;
   readonly topics: readonly string[];
 }
 
 /** By member id, then by topic. */
-export type Assignment = Map<string, Map<string, number[]>>;
+type Assignment = Map<string, Map<string, number[]>>;
 
 export type Assignor = (members: readonly GroupMemberTopics[], partitionCount: (topic: string) => number) => Assignment;
 

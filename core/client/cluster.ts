@@ -28,7 +28,7 @@ export interface ClusterLimits {
   readonly maxFrameBytes: number;
 }
 
-export const defaultClusterLimits: ClusterLimits = {
+const defaultClusterLimits: ClusterLimits = {
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
   metadataMaxAgeMs: 300_000,
@@ -69,6 +69,7 @@ export class Cluster {
   /** Collects topics until the refresh before it is done. */
   #nextRefresh: Refresh | undefined;
   #lastRefresh: Promise<void> = Promise.resolve();
+  readonly #refreshingAside = new Set<string>();
   #nextBroker = 0;
   #purposeCount = 0;
 
@@ -101,9 +102,7 @@ export class Cluster {
   async partitionCount(topic: string, signal?: AbortSignal): Promise<number> {
     const deadlineMs = this.clock.monotonicMs() + this.limits.giveUpAfterMs;
     for (let attempt = 1; ; attempt++) {
-      if (this.#metadata.needsRefresh(topic, this.clock.monotonicMs(), this.limits.metadataMaxAgeMs)) {
-        await this.refresh([topic], signal);
-      }
+      if (this.#metadata.isDoubtful(topic) || this.#isOld(topic)) await this.refresh([topic], signal);
       const known = this.#metadata.topic(topic);
       if (known !== undefined) return known.partitions.length;
       const error = this.topicError(topic);
@@ -114,8 +113,16 @@ export class Cluster {
 
   /** The leader as last heard; undefined when there is none or nothing is known: `refresh` then. */
   leader(topic: string, partition: number): PartitionLeader | undefined {
-    const isOld = this.#metadata.needsRefresh(topic, this.clock.monotonicMs(), this.limits.metadataMaxAgeMs);
-    return isOld ? undefined : this.#metadata.leader(topic, partition);
+    if (this.#metadata.isDoubtful(topic)) return undefined;
+    // What is merely old is used on while it is asked for again.
+    if (this.#isOld(topic)) this.#refreshAside(topic);
+    return this.#metadata.leader(topic, partition);
+  }
+
+  /** The id of the cluster; undefined when its brokers have none. Rejects with `client/unreachable`. */
+  async clusterId(signal?: AbortSignal): Promise<string | undefined> {
+    if (this.#metadata.clusterId === undefined) await this.refresh([], signal);
+    return this.#metadata.clusterId;
   }
 
   /** What the last answer had against the topic; for a topic that is fine, that the partition has no leader. */
@@ -203,6 +210,18 @@ export class Cluster {
     const known = [...this.#metadata.brokers.values()];
     const names = new Set(known.map(formatAddress));
     return [...known, ...this.#bootstrap.filter((address) => !names.has(formatAddress(address)))];
+  }
+
+  #isOld(topic: string): boolean {
+    return this.#metadata.isOlderThan(topic, this.clock.monotonicMs(), this.limits.metadataMaxAgeMs);
+  }
+
+  #refreshAside(topic: string): void {
+    if (this.#refreshingAside.has(topic)) return;
+    this.#refreshingAside.add(topic);
+    this.refresh([topic])
+      .catch((error: unknown) => this.logger.warn({ topic, error: describeError(error) }, 'leaders are not up to date'))
+      .finally(() => this.#refreshingAside.delete(topic));
   }
 
   #scheduleRefresh(): Refresh {

@@ -13,7 +13,7 @@ import {
   isTransactional,
 } from '../protocol/batch-header.ts';
 
-export interface AbortedTransaction {
+interface AbortedTransaction {
   readonly producerId: number;
   readonly firstOffset: number;
 }

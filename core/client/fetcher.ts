@@ -1,5 +1,6 @@
 /** The fetcher: reads assigned partitions ahead of its caller, one answer per broker, and hands out whole batches. */
 
+import { invariant } from '../base/errors.ts';
 import type { Cluster } from './cluster.ts';
 import { clientErrors } from './error-codes.ts';
 import { FetchDispatcher, type FetchSettings } from './fetch-dispatcher.ts';
@@ -164,6 +165,7 @@ export class Fetcher {
   }
 
   #changeOrAbort(signal: AbortSignal | undefined): Promise<void> {
+    invariant(this.#wake === undefined, 'next is called once at a time');
     return new Promise((resolve) => {
       const wake = () => {
         signal?.removeEventListener('abort', wake);

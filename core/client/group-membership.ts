@@ -33,8 +33,13 @@ const revokeShare = 0.8;
 /** Starts to join. Rejects when the first attempt fails, e.g. because a topic does not exist; later ones go on for ever. */
 export async function joinGroup(cluster: Cluster, options: JoinGroupOptions): Promise<GroupMembership> {
   const membership = new GroupMembership(cluster, options);
-  await membership.start();
-  return membership;
+  try {
+    await membership.start();
+    return membership;
+  } catch (error) {
+    await membership.leave();
+    throw error;
+  }
 }
 
 export class GroupMembership {
@@ -47,6 +52,7 @@ export class GroupMembership {
   #failures = 0;
   #lastAliveMs = 0;
   #isLeaving = false;
+  #leaving: Promise<void> | undefined;
   #watchdog: Timer | undefined;
   #restart: Timer | undefined;
 
@@ -74,7 +80,7 @@ export class GroupMembership {
     try {
       await consumer.start();
     } catch (error) {
-      this.#consumer = undefined;
+      if (this.#consumer === consumer) this.#consumer = undefined;
       await consumer.stop();
       throw error;
     }
@@ -100,8 +106,12 @@ export class GroupMembership {
   }
 
   /** Gives everything back in good order and leaves. Idempotent; never rejects. */
-  async leave(): Promise<void> {
-    if (this.#isLeaving) return this.#callbacks;
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     this.#isLeaving = true;
     this.#watchdog?.cancel();
     this.#restart?.cancel();
@@ -115,6 +125,8 @@ export class GroupMembership {
     this.#alive();
     this.#failures = 0;
     void this.#callback(async () => {
+      // kafkajs tells of the join a moment before it takes commits.
+      await this.#cluster.clock.sleep(0);
       if (this.#isLeaving) return;
       this.#assigned = partitions;
       await this.#options.onAssigned(partitions);
@@ -172,6 +184,7 @@ export class GroupMembership {
     const consumer = this.#consumer;
     this.#consumer = undefined;
     this.#watchdog?.cancel();
+    this.#restart?.cancel();
     if (this.#isLeaving) return;
     this.#failures++;
     const delayMs = backoffMs(reconnectBackoff, this.#failures, Math.random());

@@ -19,7 +19,6 @@ export interface TopicMetadata {
 /** A metadata answer in the shape of the protocol's own, as far as it is used. */
 export interface MetadataAnswer {
   readonly clusterId?: string | null;
-  readonly controllerId?: number;
   readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
   readonly topics: readonly {
     readonly errorCode: number;
@@ -40,7 +39,6 @@ export class MetadataCache {
   readonly #errors = new Map<string, number>();
   readonly #stale = new Set<string>();
   clusterId: string | undefined;
-  controllerId = -1;
 
   get brokers(): ReadonlyMap<number, Address> {
     return this.#brokers;
@@ -60,10 +58,14 @@ export class MetadataCache {
     return leader !== undefined && leader.leaderId >= 0 ? leader : undefined;
   }
 
-  /** True when the topic must be asked for before it is relied upon: unknown, marked, or older than `maxAgeMs`. */
-  needsRefresh(name: string, nowMs: number, maxAgeMs: number): boolean {
+  /** True when nothing is known of the topic, or what is known was contradicted. */
+  isDoubtful(name: string): boolean {
+    return this.#stale.has(name) || !this.#topics.has(name);
+  }
+
+  isOlderThan(name: string, nowMs: number, maxAgeMs: number): boolean {
     const known = this.#topics.get(name);
-    return known === undefined || this.#stale.has(name) || nowMs - known.updatedMs > maxAgeMs;
+    return known !== undefined && nowMs - known.updatedMs > maxAgeMs;
   }
 
   /** A broker's answer contradicted what is known of the topic. */
@@ -71,15 +73,9 @@ export class MetadataCache {
     this.#stale.add(name);
   }
 
-  /** Topics that must be asked for, of those ever asked for. */
-  staleTopics(nowMs: number, maxAgeMs: number): string[] {
-    return [...this.#topics.keys()].filter((name) => this.needsRefresh(name, nowMs, maxAgeMs));
-  }
-
   /** Takes an answer. A leader that is older than the one already known for the same topic does not replace it. */
   apply(answer: MetadataAnswer, nowMs: number): void {
     this.clusterId = answer.clusterId ?? this.clusterId;
-    this.controllerId = answer.controllerId ?? -1;
     if (answer.brokers.length > 0) {
       this.#brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
     }

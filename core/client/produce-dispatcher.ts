@@ -129,15 +129,20 @@ export class ProduceDispatcher {
   #giveIdentity(lane: ProduceLane): boolean {
     const identity = this.#identities.unlike(lane.lastIdentity);
     if (identity === undefined) {
-      this.#identities.renew().then(
-        () => this.#schedulePump(),
-        (error: unknown) => this.#failWaiting(lane, error),
-      );
+      void this.#awaitIdentity(lane);
       return false;
     }
     lane.lastIdentity = identity;
     lane.sequencer.provideIdentity(identity);
     return true;
+  }
+
+  async #awaitIdentity(lane: ProduceLane): Promise<void> {
+    if (lane.isAwaitingIdentity) return;
+    lane.isAwaitingIdentity = true;
+    await this.#identities.renew().catch((error: unknown) => this.#failWaiting(lane, error));
+    lane.isAwaitingIdentity = false;
+    this.#schedulePump();
   }
 
   async #findLeader(lane: ProduceLane): Promise<void> {

@@ -28,6 +28,7 @@ export class ProduceLane {
   /** The identity given last; it is never given again. */
   lastIdentity: ProducerIdentity | undefined;
   isFindingLeader = false;
+  isAwaitingIdentity = false;
 
   constructor(options: { topic: string; partition: number; isIdempotent: boolean; maxInFlight: number }) {
     this.topic = options.topic;

@@ -99,8 +99,7 @@ export class Producer {
     const deadlineMs = this.#cluster.clock.monotonicMs() + this.#deliveryTimeoutMs;
     let sendBytes = 0;
     for (const { batch } of batches) sendBytes += batch.length;
-    const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
-    await this.#makeRoom(sendBytes, stop);
+    await this.#makeRoom(sendBytes, signal);
     return this.#deliver(batches, deadlineMs, signal);
   }
 
@@ -114,8 +113,9 @@ export class Producer {
     this.#dispatcher.failAll(error);
   }
 
-  async #makeRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw signal.reason;
+  async #makeRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) throw signal.reason;
+    if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
     if (this.#budget.tryTake(bytes)) return;
     const timeoutMs = this.#deliveryTimeoutMs;
     const timeout = new AbortController();
@@ -123,7 +123,8 @@ export class Producer {
       const message = `No room for ${bytes} more bytes within ${timeoutMs} ms; nothing of them was sent`;
       timeout.abort(clientErrors.error('delivery-timeout', { message }));
     });
-    await this.#budget.take(bytes, AbortSignal.any([signal, timeout.signal])).finally(() => timer.cancel());
+    const ends = [timeout.signal, this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    await this.#budget.take(bytes, AbortSignal.any(ends)).finally(() => timer.cancel());
   }
 
   #deliver(

@@ -122,7 +122,6 @@ describe('metadata cache', () => {
     errorCode = 0,
   ) => ({
     clusterId: 'c',
-    controllerId: 2,
     brokers: [{ nodeId: 1, host: 'one', port: 1 }],
     topics: [
       {
@@ -141,7 +140,8 @@ describe('metadata cache', () => {
 
   test('knows leaders until they are old, doubted or gone', () => {
     const cache = new MetadataCache();
-    expect(cache.needsRefresh('t', 0, 100)).toBe(true);
+    expect(cache.isDoubtful('t')).toBe(true);
+    expect(cache.isOlderThan('t', 1000, 100)).toBe(false);
     cache.apply(
       answer([
         [1, 4],
@@ -155,10 +155,11 @@ describe('metadata cache', () => {
       undefined,
       undefined,
     ]);
-    expect(cache.needsRefresh('t', 100, 100)).toBe(false);
-    expect(cache.needsRefresh('t', 101, 100)).toBe(true);
+    expect(cache.isOlderThan('t', 100, 100)).toBe(false);
+    expect(cache.isOlderThan('t', 101, 100)).toBe(true);
+    expect(cache.isDoubtful('t')).toBe(false);
     cache.markStale('t');
-    expect(cache.needsRefresh('t', 1, 100)).toBe(true);
+    expect(cache.isDoubtful('t')).toBe(true);
     cache.apply(
       answer([
         [1, 4],
@@ -166,12 +167,12 @@ describe('metadata cache', () => {
       ]),
       1,
     );
-    expect(cache.needsRefresh('t', 1, 100)).toBe(false);
+    expect(cache.isDoubtful('t')).toBe(false);
     cache.apply(answer([], 'id', kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION), 2);
     expect(cache.topic('t')).toBeUndefined();
     expect(cache.topicError('t')).toBe(kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION);
     expect([...cache.brokers]).toEqual([[1, { host: 'one', port: 1 }]]);
-    expect([cache.clusterId, cache.controllerId]).toEqual(['c', 2]);
+    expect(cache.clusterId).toBe('c');
   });
 
   test('does not go back to an older leader, unless the topic is another one', () => {
