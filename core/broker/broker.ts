@@ -11,9 +11,10 @@ import {
   type GroupCoordinator,
   openGroupCoordinator,
 } from '../coordinator/group-coordinator.ts';
-import { type Logs, openLogs } from '../log/log-manager.ts';
+import { type Logs, type LogsOptions, openLogs } from '../log/log-manager.ts';
 import type { Durability } from '../log/partition-log.ts';
 import { openProducerIds } from '../log/producer-ids.ts';
+import { advertisedAddress, isLoopback } from './addresses.ts';
 import type { Services } from './api-handler.ts';
 import { apiTable } from './api-table.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -39,6 +40,8 @@ export interface BrokerOptions {
   readonly limits?: Partial<BrokerLimits> | undefined;
   readonly settings?: Partial<BrokerSettings> | undefined;
   readonly coordinator?: Partial<CoordinatorSettings> | undefined;
+  /** Memory and timing of the logs. */
+  readonly logs?: Omit<LogsOptions, 'disk' | 'clock' | 'logger' | 'dataDir' | 'durability'> | undefined;
   /** Called once when the log can no longer keep its promises; the broker has stopped accepting and must be closed. */
   readonly onFailed?: ((error: MillraceError) => void) | undefined;
 }
@@ -92,7 +95,7 @@ async function openDurableState(
 ): Promise<DurableState> {
   const { disk, clock, logger, dataDir, durability } = options;
   const logs = await lifecycle.open(
-    () => openLogs({ disk, clock, logger, dataDir, durability }),
+    () => openLogs({ ...options.logs, disk, clock, logger, dataDir, durability }),
     (opened) => opened.close(),
   );
   const files = new CatalogueFiles(disk, join(dataDir, 'catalogue'));
@@ -133,7 +136,7 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   const services: Services = {
     ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, clock, logger, clusterId, nodeId, settings },
     nextProducerId: () => producerIds.nextProducerId(),
-    advertised: () => options.advertised ?? { host: listen.host, port: listener?.port ?? listen.port },
+    advertised: () => advertisedAddress(listener ?? listen, options.advertised),
   };
   const dispatcher = new Dispatcher(apiTable(services), logger);
   const connections = new ConnectionSet({ dispatcher, budget: requestBudget, limits, clock, logger });
@@ -147,6 +150,8 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   );
   listener = opened;
   stopOnFailure(options, { logs, listener: opened });
+  if (!isLoopback(listen.host))
+    logger.warn({ host: listen.host }, 'others can reach the broker, and it asks nobody who they are');
   logger.info({ host: opened.host, port: opened.port, clusterId }, 'broker is ready');
   const stats = () => ({
     connections: connections.count,

@@ -69,6 +69,24 @@ describe('a failing disk', () => {
     await again.close();
   });
 
+  test('a sync that hangs delays its own answers only', async () => {
+    const { disk, broker, client } = await onFakeDisk();
+    const release = disk.hold('sync');
+    let isAnswered = false;
+    const produced = produce(client).then((errorCode) => {
+      isAnswered = true;
+      return errorCode;
+    });
+    const other = await RawClient.connect(broker.port);
+    for (let round = 0; round < 20; round++) await other.ask(apiVersionsApi, 0, {});
+    expect(isAnswered).toBe(false);
+    release();
+    expect(await produced).toBe(0);
+    await other.close();
+    await client.close();
+    await broker.close();
+  });
+
   test('a full disk refuses what does not fit, and goes on when there is room', async () => {
     const { disk, broker, client, failures } = await onFakeDisk();
     disk.capacityBytes = disk.usedBytes + 10;

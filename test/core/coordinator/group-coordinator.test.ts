@@ -13,6 +13,7 @@ import { snapshotGroup } from '../../../core/coordinator/group-state.ts';
 import { defaultLogConfig } from '../../../core/log/log-config.ts';
 import { type Logs, openLogs } from '../../../core/log/log-manager.ts';
 import type { PartitionLog } from '../../../core/log/partition-log.ts';
+import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeDisk } from '../../fakes/fake-disk.ts';
@@ -119,6 +120,36 @@ describe('commits', () => {
     const codes = await coordinator.commit('g', simple, [offsetOf('t', 1)]);
     expect(codes).toEqual([kafkaErrors.COORDINATOR_NOT_AVAILABLE]);
     expect(coordinator.committed({ groupId: 'g', topic: 't', partition: 0 })).toBeUndefined();
+  });
+});
+
+describe('what is on disk is verified', () => {
+  test('a record that makes no sense stops the start, with its place', async () => {
+    const all = await world();
+    await all.coordinator.commit('g', simple, [offsetOf('t', 1)]);
+    const builder = new BatchBuilder();
+    builder.appendRecord({ key: Buffer.from([0]), value: Buffer.from('?'), timestampMs: all.clock.nowMs() });
+    await all.partitions[1]?.append(builder.build(), { acks: -1, origin: 'coordinator' });
+    await expect(replayed(all)).rejects.toMatchObject({ code: 'coordinator/offsets-damaged' });
+  });
+
+  test('a damaged partition stops the start instead of forgetting what was committed', async () => {
+    const all = await world();
+    for (let offset = 0; offset < 5; offset++) await all.coordinator.commit('g', simple, [offsetOf('t', offset)]);
+    all.disk.crash({ kind: 'process' });
+    const file = all.disk.files().find((path) => path.endsWith('.log') && all.disk.bytesOf(path).length > 0) ?? '';
+    const bytes = Buffer.from(all.disk.bytesOf(file));
+    bytes[70] = (bytes[70] ?? 0) ^ 0xff;
+    all.disk.overwrite(file, bytes);
+    await expect(world({}, all.disk)).rejects.toMatchObject({ code: 'coordinator/offsets-damaged' });
+  });
+
+  test('keys of newer versions are left alone', async () => {
+    const all = await world();
+    const builder = new BatchBuilder();
+    builder.appendRecord({ key: Buffer.from([0, 9, 1]), value: Buffer.from('later'), timestampMs: all.clock.nowMs() });
+    await all.partitions[0]?.append(builder.build(), { acks: -1, origin: 'coordinator' });
+    expect((await replayed(all)).groups()).toEqual([]);
   });
 });
 
