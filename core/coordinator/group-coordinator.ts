@@ -209,7 +209,8 @@ export class GroupCoordinator {
 
   async #appendGroup(groupId: string, snapshot: GroupSnapshot): Promise<number> {
     const record = { key: encodeGroupKey(groupId), value: encodeGroupValue(snapshot) };
-    return coordinatorError(await this.#logOf(groupId).append([record], () => {}));
+    const errorCode = coordinatorError(await this.#logOf(groupId).append([record], () => {}));
+    return errorCode === kafkaErrors.INVALID_COMMIT_OFFSET_SIZE ? kafkaErrors.UNKNOWN_SERVER_ERROR : errorCode;
   }
 
   async #appendOffsets(groupId: string, offsets: readonly OffsetToCommit[]): Promise<number> {
