@@ -6,8 +6,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connector } from '../../connectors/file-source/index.ts';
 import type { RecordAppender, SourceOutput } from '../../connectors/contract/source.ts';
+import { connector } from '../../connectors/file-source/index.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
 import { BatchBuilder } from '../../core/protocol/batch-builder.ts';

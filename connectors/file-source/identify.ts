@@ -2,7 +2,7 @@
 
 import { CopyCheck } from './copy-check.ts';
 import { fileSourceErrors } from './error-codes.ts';
-import { factsOf, inodeKey, readAt, statPath } from './file-access.ts';
+import { closeFile, factsOf, inodeKey, openForReading, readAt, statPath } from './file-access.ts';
 import { digest, fingerprintBytes, markerBytes } from './fingerprint.ts';
 import type { Generation } from './generation.ts';
 import { GzipBytes, isGzip } from './gzip-bytes.ts';
@@ -16,6 +16,9 @@ export type Step = 'again' | 'idle';
 
 /** Bytes compared in one step. */
 const checkStepBytes = 2 ** 22;
+
+/** A file that grows as another one did for so long is not being copied from it. */
+const longestHoldMs = 600_000;
 
 /** How far back the beginning of a line is searched for when a file is read from its end. */
 const lineSearchBytes = 2 ** 16;
@@ -56,7 +59,7 @@ export class Identifier {
     const { registry } = this.#parts;
     const { size, bornUs } = file.facts;
     for (const own of registry.orphansOf(file)) {
-      if (own.facts.compression !== 'none' || file.rejected.has(own)) continue;
+      if (own.facts.compression !== 'none' || file.rejected.includes(own)) continue;
       const before = own.position <= size ? await bytesBefore(file, own.position) : undefined;
       const expected = { position: own.position, bornUs: own.facts.bornUs, evidence: own.evidence };
       const reason = judge(expected, { size, bornUs, head, before });
@@ -65,13 +68,12 @@ export class Identifier {
         registry.bind(file, own);
         return 'again';
       }
-      file.rejected.add(own);
+      file.rejected = [...file.rejected, own];
       this.reportChange(own, reason, file.path);
     }
     const copied = await this.#findCopied(file, head);
     if (copied === 'hold') return 'idle';
     if (copied === undefined) return this.#begin(file, head);
-    file.source = new PlainBytes(file.fd!, this.#parts.buffer, this.#parts.config['read.buffer.bytes']);
     return this.#check(file, copied);
   }
 
@@ -82,7 +84,7 @@ export class Identifier {
     file.source = source;
     const own = this.#parts.registry
       .orphansOf(file)
-      .find((each) => each.facts.compression === 'gzip' && !file.rejected.has(each));
+      .find((each) => each.facts.compression === 'gzip' && !file.rejected.includes(each));
     if (own !== undefined) return this.#check(file, own);
     const window = await source.read(0, fingerprintBytes);
     const head = window.bytes.subarray(window.start, window.start + fingerprintBytes);
@@ -98,7 +100,7 @@ export class Identifier {
    */
   async #findCopied(file: TrackedFile, head: Buffer): Promise<Generation | 'hold' | undefined> {
     const { registry } = this.#parts;
-    const candidates = registry.copies.candidates(head).filter((each) => !file.rejected.has(each));
+    const candidates = registry.copies.candidates(head).filter((each) => !file.rejected.includes(each));
     for (const candidate of candidates) {
       if (registry.isOrphan(candidate)) {
         if (await this.#mayContain(file, candidate)) return candidate;
@@ -108,7 +110,7 @@ export class Identifier {
         // Whether a compressed file was made from one that is still there only its whole content tells.
         if (file.compression !== 'none' && candidate.facts.compression === 'none') return candidate;
       }
-      file.rejected.add(candidate);
+      file.rejected = [...file.rejected, candidate];
     }
     return undefined;
   }
@@ -124,14 +126,15 @@ export class Identifier {
     if (file.compression !== 'none' || !isShorter(file, candidate)) return this.#mayContain(file, candidate);
     const original = this.#parts.registry.holderOf(candidate)!;
     if (original.compression !== 'none') return true;
-    if ((await this.#parts.openFiles.open(original)) !== 'open') return true;
     const { size } = file.facts;
-    return (await bytesBefore(file, size)).equals(await bytesBefore(original, size));
+    const bytes = await bytesBefore(file, size);
+    return bytes.equals(await bytesOfOther(original, size - bytes.length, bytes.length));
   }
 
   #hold(file: TrackedFile, candidate: Generation): 'hold' {
     file.phase = 'held';
     file.heldFor = candidate;
+    file.holdBeganMs ??= this.#parts.context.clock.monotonicMs();
     return 'hold';
   }
 
@@ -144,6 +147,7 @@ export class Identifier {
     const nowMs = this.#parts.context.clock.monotonicMs();
     const original = this.#parts.registry.holderOf(candidate)!;
     if (file.compression === 'none' && file.facts.size >= original.facts.size) file.heldSinceMs ??= nowMs;
+    if (nowMs - (file.holdBeganMs ?? nowMs) >= longestHoldMs) return true;
     const heldMs = file.heldSinceMs === undefined ? 0 : nowMs - file.heldSinceMs;
     if (this.#isGrowing(file) && heldMs < this.#parts.config['settle.ms']) return false;
     const isThere = await isWhereItWas(original, candidate);
@@ -158,9 +162,9 @@ export class Identifier {
   }
 
   async #compare(file: TrackedFile, check: CopyCheck): Promise<Step> {
-    const source = file.source!;
+    file.source ??= new PlainBytes(file.fd!, this.#parts.buffer);
     const wanted = Math.min(check.remainingBytes, checkStepBytes);
-    const window = await source.read(check.position, wanted);
+    const window = await file.source.read(check.position, wanted);
     const end = Math.min(window.bytes.length, window.start + check.remainingBytes);
     check.feed(window.bytes, window.start, Math.max(window.start, end));
     if (check.remainingBytes > 0 && !window.isEnd) return 'again';
@@ -177,7 +181,7 @@ export class Identifier {
     const reason = check.verdict();
     if (!check.isCurrent) return 'again';
     if (reason !== undefined) {
-      file.rejected.add(candidate);
+      file.rejected = [...file.rejected, candidate];
       if (registry.orphansOf(file).includes(candidate)) this.reportChange(candidate, reason, file.path);
       return 'again';
     }
@@ -214,11 +218,11 @@ export class Identifier {
       return 'idle';
     }
     const generation = newGeneration(file);
-    const { startsAtEnd } = file;
+    const { startsAt } = file;
     this.#parts.registry.bind(file, generation);
-    if (startsAtEnd && file.compression === 'none') await startAtLastLine(file, generation, head);
     // The end of a compressed file is found by reading it; nothing of it becomes records.
-    else file.startsAtEnd = startsAtEnd;
+    if (file.compression !== 'none') file.startsAt = startsAt;
+    else if (startsAt !== undefined) await startAtLastLine(file, generation, head, startsAt);
     if (generation.position > 0) this.#parts.registry.unreported.add(generation);
     return 'again';
   }
@@ -229,13 +233,31 @@ export function unfinishedGzip(path: string): Error {
 }
 
 /** Behind the last newline, so that a line being written is not cut in two. */
-async function startAtLastLine(file: TrackedFile, generation: Generation, head: Buffer): Promise<void> {
-  const { size } = file.facts;
+async function startAtLastLine(
+  file: TrackedFile,
+  generation: Generation,
+  head: Buffer,
+  startsAt: number,
+): Promise<void> {
+  const size = Math.min(startsAt, file.facts.size);
   const from = Math.max(0, size - lineSearchBytes);
   const end = await readBytes(file, from, size - from);
   const newline = end.lastIndexOf(0x0a);
   const position = newline < 0 ? (from === 0 ? 0 : size) : from + newline + 1;
   generation.startAt(position, head, await bytesBefore(file, position));
+}
+
+/** Through a descriptor of its own where the file is not open: opening it for long could close the one being looked at. */
+async function bytesOfOther(other: TrackedFile, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  if (other.fd !== undefined) return bytes.subarray(0, await readAt(other.fd, bytes, length, position));
+  const fd = await openForReading(other.raw).catch(() => undefined);
+  if (fd === undefined) return Buffer.alloc(0);
+  try {
+    return bytes.subarray(0, await readAt(fd, bytes, length, position));
+  } finally {
+    await closeFile(fd);
+  }
 }
 
 /** The original is still there under its name and with what was read of it, whatever the last scan saw. */

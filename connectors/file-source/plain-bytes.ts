@@ -8,10 +8,9 @@ import { markerBytes } from './fingerprint.ts';
 export class SharedBuffer {
   #buffer = Buffer.alloc(0);
 
-  /** Grows for a long line, and shrinks back with the next ordinary read. */
-  take(byteCount: number, ordinaryBytes: number): Buffer {
-    const wanted = Math.max(byteCount, ordinaryBytes);
-    if (this.#buffer.length !== wanted) this.#buffer = Buffer.allocUnsafeSlow(wanted);
+  /** Grows for the longest line there may be and stays so: long lines seldom come alone. */
+  take(byteCount: number): Buffer {
+    if (this.#buffer.length < byteCount) this.#buffer = Buffer.allocUnsafeSlow(byteCount);
     return this.#buffer;
   }
 }
@@ -19,19 +18,17 @@ export class SharedBuffer {
 export class PlainBytes implements ByteSource {
   readonly #fd: number;
   readonly #shared: SharedBuffer;
-  readonly #bufferBytes: number;
 
-  constructor(fd: number, shared: SharedBuffer, bufferBytes: number) {
+  constructor(fd: number, shared: SharedBuffer) {
     this.#fd = fd;
     this.#shared = shared;
-    this.#bufferBytes = bufferBytes;
   }
 
   /** The bytes before the position come with every read, so that comparing them costs no call. */
   async read(position: number, atLeast: number): Promise<ByteWindow> {
     const start = Math.min(markerBytes, position);
     const length = start + atLeast;
-    const buffer = this.#shared.take(length, this.#bufferBytes + markerBytes);
+    const buffer = this.#shared.take(length);
     const count = await readAt(this.#fd, buffer, length, position - start);
     return { bytes: buffer.subarray(0, count), start, behind: 0, isEnd: count < length, isFinal: false };
   }

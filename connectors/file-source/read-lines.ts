@@ -36,7 +36,7 @@ export class LineReader {
   async read(file: TrackedFile, output: SourceOutput, maxRecords: number): Promise<Reading> {
     const generation = file.generation!;
     if (generation.isComplete || generation.position >= readingLimit(file)) return nothing;
-    file.source ??= new PlainBytes(file.fd!, this.#parts.buffer, this.#parts.config['read.buffer.bytes']);
+    file.source ??= new PlainBytes(file.fd!, this.#parts.buffer);
     const wanted = Math.min(this.#parts.config['read.buffer.bytes'], Math.max(smallestReadBytes, output.roomBytes));
     const window = await file.source.read(generation.position, wanted);
     const changed = markerChange(file, generation, window);
@@ -106,7 +106,7 @@ export class LineReader {
   #skip(file: TrackedFile, generation: Generation, window: ByteWindow): number {
     const { bytes, start } = window;
     const { gauges } = this.#parts.context;
-    const skipsAll = file.startsAtEnd && file.compression !== 'none';
+    const skipsAll = file.startsAt !== undefined && file.compression !== 'none';
     const skipped = skipsAll ? bytes.length - start : holeBytes(file, generation, window);
     if (skipped === 0) return 0;
     generation.advance(bytes, start, start + skipped);
@@ -124,7 +124,9 @@ export class LineReader {
   #atEnd(file: TrackedFile, window: ByteWindow, isUsedUp: boolean): void {
     if (file.compression === 'none') return;
     if (window.isFinal) {
-      if (isUsedUp) file.generation!.isComplete = true;
+      if (!isUsedUp) return;
+      file.generation!.isComplete = true;
+      file.startsAt = undefined;
       return;
     }
     const idleMs = this.#parts.context.clock.monotonicMs() - file.writtenAtMs;

@@ -94,7 +94,7 @@ export class Registry {
 
   #appear(sighting: Sighting, options: SeeOptions): TrackedFile {
     const file = trackFile(sighting, options);
-    file.startsAtEnd = options.startsAtEnd && !sighting.isStray;
+    if (options.startsAtEnd && !sighting.isStray) file.startsAt = sighting.facts.size;
     if (options.takes !== 'everything') file.limit = options.takes === 'nothing' ? 0 : file.facts.size;
     this.files.set(file.key, file);
     const untouched = this.orphansOf(file).find(
@@ -109,6 +109,8 @@ export class Registry {
     const sighting = names.find((each) => each.path === file.path) ?? names.find((each) => !each.isStray) ?? names[0]!;
     file.isNamed = true;
     file.raw = sighting.raw;
+    const isNoStrayNow = file.isStray && !sighting.isStray;
+    if (isNoStrayNow && file.phase === 'ignored') file.phase = 'unknown';
     file.isStray = sighting.isStray && file.generation === undefined;
     if (file.path !== sighting.path) {
       file.path = sighting.path;
@@ -116,7 +118,7 @@ export class Registry {
     }
     const isChanged = updateFacts(file, sighting.facts, nowMs);
     this.#syncFacts(file);
-    return isChanged;
+    return isChanged || isNoStrayNow;
   }
 
   /** Stored generations of this inode that no file holds, the furthest first. */
@@ -150,7 +152,7 @@ export class Registry {
     file.heldSinceMs = undefined;
     file.isTwin = false;
     file.compression = generation.facts.compression;
-    file.startsAtEnd = false;
+    file.startsAt = undefined;
     file.isStray = false;
     this.#syncFacts(file);
   }
@@ -178,7 +180,10 @@ export class Registry {
   #syncFacts(file: TrackedFile): void {
     const { generation, facts } = file;
     if (generation === undefined) return;
-    const { dev, ino, bornUs, changedUs, size } = facts;
+    const { dev, ino, bornUs, changedUs } = facts;
+    // A file that became shorter than what was read of it was truncated: its old size tells how much was lost.
+    const isTruncated = file.compression === 'none' && facts.size < generation.position;
+    const size = isTruncated ? generation.facts.size : facts.size;
     Object.assign(generation.facts, {
       path: file.path,
       dev,

@@ -119,7 +119,8 @@ class Scan {
     for (const [folder, wanted] of Map.groupBy(wishes, (wish) => wish.folder)) {
       if (this.#signal.aborted) return;
       const entries = await this.#try(folder, () => list({ path: folder, raw: folder, names: [], above: [] }));
-      const candidates = (entries ?? []).filter((entry) => entry.kind === 'file' && !this.found.has(entry.path));
+      // A name that matches is no stray even if it came too late for this scan.
+      const candidates = (entries ?? []).filter((entry) => entry.kind === 'file' && !this.#plan.matches(entry.path));
       await this.#lookAll(candidates, true);
       const inodes = new Set(wanted.map((wish) => wish.inode));
       for (const entry of candidates) {

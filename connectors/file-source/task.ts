@@ -40,11 +40,14 @@ export class FileSourceTask implements SourceTask {
   #scanner!: Scanner;
   #hints: Hints | undefined;
   #pause: AbortController | undefined;
+  /** Something happened since it was last looked at. */
+  #isInterrupted = false;
   /** Still to be passed over, or read in a bounded run: what the first scans find. */
   #isFirstScan = true;
   #isSnapshotOver = false;
   #snapshotScans = 0;
   #isFirstRun = false;
+  #isFirstRunStored = false;
   #nextStatusMs = Number.NEGATIVE_INFINITY;
   readonly #scanTroubles = new Set<string>();
 
@@ -64,7 +67,8 @@ export class FileSourceTask implements SourceTask {
     this.#upkeep = new Upkeep(this.#parts);
     const { registry } = this.#parts;
     registry.restore(context.storedPositions, context.clock.monotonicMs());
-    this.#isFirstRun = config['start.position'] === 'end' && context.storedPositions.length === 0;
+    const wasFirstRun = context.storedPositions.some(({ partition }) => partition['start'] === firstRunPartition.start);
+    this.#isFirstRun = config['start.position'] === 'end' && !wasFirstRun;
     this.#scanner = new Scanner({
       plan: this.#plan,
       clock: context.clock,
@@ -82,7 +86,7 @@ export class FileSourceTask implements SourceTask {
     const endsAtMs = clock.monotonicMs() + longestPollMs;
     for (;;) {
       await this.#notice(output);
-      const isAppended = await this.#readReady(output, signal);
+      const isAppended = await this.#readReady(output, signal, endsAtMs);
       this.#reportQuiet(output);
       this.#reportStatus();
       if (isAppended || signal.aborted || output.roomBytes <= 0) return 'more';
@@ -102,6 +106,7 @@ export class FileSourceTask implements SourceTask {
 
   /** Scans, hints and time: everything that can give a file something to do. */
   async #notice(output: SourceOutput): Promise<void> {
+    this.#isInterrupted = false;
     this.#scanner.startIfDue();
     const scan = this.#scanner.take();
     if (scan !== undefined) this.#see(scan, output);
@@ -122,7 +127,6 @@ export class FileSourceTask implements SourceTask {
     const isSteady = registry.files.size === fileCount && this.#snapshotScans > 1;
     this.#isSnapshotOver ||= isSteady || this.#snapshotScans >= mostSnapshotScans;
     if (context.once && !this.#isSnapshotOver) this.#scanner.soon();
-    if (this.#isFirstScan && this.#isFirstRun) output.position(firstRunPartition, { sinceMs: context.clock.nowMs() });
     this.#isFirstScan = false;
     if (!context.once) this.#sayFarewell(output, this.#parts.config['rotated.timeout.ms']);
   }
@@ -148,8 +152,8 @@ export class FileSourceTask implements SourceTask {
   }
 
   /** True when anything was appended. */
-  async #readReady(output: SourceOutput, signal: AbortSignal): Promise<boolean> {
-    const { config, registry } = this.#parts;
+  async #readReady(output: SourceOutput, signal: AbortSignal, endsAtMs: number): Promise<boolean> {
+    const { config, context, registry } = this.#parts;
     const read = new Set<Generation>();
     let recordsLeft = config['batch.size'] === 0 ? Number.POSITIVE_INFINITY : config['batch.size'];
     while (output.roomBytes > 0 && recordsLeft > 0 && !signal.aborted) {
@@ -163,6 +167,7 @@ export class FileSourceTask implements SourceTask {
       }
       if (turn.hasMore) this.#queue.again(file, turn.consumedBytes);
       else this.#upkeep.heat(file);
+      if (context.clock.monotonicMs() >= endsAtMs) break;
     }
     for (const generation of read) {
       registry.unreported.delete(generation);
@@ -179,6 +184,18 @@ export class FileSourceTask implements SourceTask {
       unreported.delete(generation);
       output.position(generation.partition, generation.offset);
     }
+    this.#reportFirstRun(output);
+  }
+
+  /** Once every file of the first run has its position: a kill before that repeats the first run for those that have none. */
+  #reportFirstRun(output: SourceOutput): void {
+    const { registry, context } = this.#parts;
+    if (!this.#isFirstRun || this.#isFirstRunStored || this.#isFirstScan || registry.unreported.size > 0) return;
+    const isPlaced = (file: TrackedFile) =>
+      file.startsAt === undefined || file.facts.size === 0 || file.trouble !== undefined;
+    if (![...registry.files.values()].every(isPlaced)) return;
+    this.#isFirstRunStored = true;
+    output.position(firstRunPartition, { sinceMs: context.clock.nowMs() });
   }
 
   #sayFarewell(output: SourceOutput, graceMs: number): void {
@@ -237,11 +254,12 @@ export class FileSourceTask implements SourceTask {
   }
 
   #interrupt(): void {
+    this.#isInterrupted = true;
     this.#pause?.abort();
   }
 
   async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (ms <= 0) return;
+    if (ms <= 0 || this.#isInterrupted) return;
     const pause = new AbortController();
     this.#pause = pause;
     await this.#parts.context.clock.sleep(ms, AbortSignal.any([signal, pause.signal])).catch(() => {});

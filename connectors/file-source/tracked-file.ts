@@ -24,15 +24,15 @@ export interface TrackedFile {
   generation: Generation | undefined;
   check: CopyCheck | undefined;
   /** Generations it was compared with and is not; forgotten when the file changes. */
-  readonly rejected: Set<Generation>;
+  rejected: readonly Generation[];
   fd: number | undefined;
   source: ByteSource | undefined;
   compression: Compression;
   /** False once no name of it was found: it lives on through its open descriptor alone. */
   isNamed: boolean;
   isStray: boolean;
-  /** Starts at its end: it was there at the first run and the settings say so. */
-  startsAtEnd: boolean;
+  /** Where it is to be read from: its end at the first run, when the settings say so. */
+  startsAt: number | undefined;
   /** Monotonic time at which it was first seen or last seen to change. */
   changedAtMs: number;
   /** Monotonic time of the last write, as far as its modification time can be believed. */
@@ -43,6 +43,8 @@ export interface TrackedFile {
   headCheckedAtMs: number;
   /** The generation it may be a copy of, while it is held. */
   heldFor: Generation | undefined;
+  /** Monotonic time of the first hold. */
+  holdBeganMs: number | undefined;
   /** Monotonic time since which a held file has been as long as the one it may be a copy of; undefined before. */
   heldSinceMs: number | undefined;
   /** A compressed file found to hold all that was read of `heldFor`: it is that file, once that is gone. */
@@ -56,6 +58,8 @@ export interface TrackedFile {
   /** The size that was refused (whole mode) or at which a compressed file was found damaged; it waits for a change. */
   refusedChangedUs: number | undefined;
 }
+
+const noGenerations: readonly Generation[] = [];
 
 export interface Appearance {
   readonly path: string;
@@ -79,13 +83,13 @@ export function trackFile({ path, raw, facts, isStray }: Appearance, { nowMs, wa
     phase: 'unknown',
     generation: undefined,
     check: undefined,
-    rejected: new Set(),
+    rejected: noGenerations,
     fd: undefined,
     source: undefined,
     compression: 'none',
     isNamed: true,
     isStray,
-    startsAtEnd: false,
+    startsAt: undefined,
     changedAtMs: nowMs,
     // A modification time in the future counts as now.
     writtenAtMs: nowMs - Math.max(0, wallMs - facts.modifiedMs),
@@ -93,6 +97,7 @@ export function trackFile({ path, raw, facts, isStray }: Appearance, { nowMs, wa
     headCheckedAtMs: Number.NEGATIVE_INFINITY,
     heldFor: undefined,
     isTwin: false,
+    holdBeganMs: undefined,
     heldSinceMs: undefined,
     limit: Number.POSITIVE_INFINITY,
     retryAtMs: 0,
@@ -107,7 +112,7 @@ export function updateFacts(file: TrackedFile, facts: FileFacts, nowMs: number):
   if (isChanged) {
     file.changedAtMs = nowMs;
     if (facts.size !== file.facts.size || facts.modifiedMs !== file.facts.modifiedMs) file.writtenAtMs = nowMs;
-    file.rejected.clear();
+    file.rejected = noGenerations;
     if (file.phase === 'ignored') file.phase = 'unknown';
   }
   file.facts = facts;

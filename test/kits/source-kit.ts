@@ -26,10 +26,15 @@ export interface KeptRecord {
 export class MemoryOutput implements SourceOutput {
   readonly records: KeptRecord[] = [];
   readonly positions: SourcePosition[] = [];
+  valueBytes = 0;
+  largestValueBytes = 0;
   roomBytes: number;
+  readonly #keepsRecords: boolean;
 
-  constructor(roomBytes: number) {
+  /** Without `keepsRecords` it counts only, for tests of more bytes than memory should hold. */
+  constructor(roomBytes: number, keepsRecords = true) {
     this.roomBytes = roomBytes;
+    this.#keepsRecords = keepsRecords;
   }
 
   partition(topic: string, spread: number): RecordAppender {
@@ -38,9 +43,20 @@ export class MemoryOutput implements SourceOutput {
       this.records.push({ topic, spread, key: key?.toString() ?? null, value, text: value.toString('utf8'), headers });
     };
     return {
-      append: (bytes, start, end) => keep(null, Buffer.from(bytes.subarray(start, end)), []),
-      appendRecord: ({ key, value, headers }: SourceRecord) => keep(key, Buffer.from(value ?? ''), headers ?? []),
+      append: (bytes, start, end) => {
+        if (this.#count(end - start)) keep(null, Buffer.from(bytes.subarray(start, end)), []);
+      },
+      appendRecord: ({ key, value, headers }: SourceRecord) => {
+        if (this.#count(value?.length ?? 0)) keep(key, Buffer.from(value ?? ''), headers ?? []);
+      },
     };
+  }
+
+  #count(valueBytes: number): boolean {
+    this.valueBytes += valueBytes;
+    this.largestValueBytes = Math.max(this.largestValueBytes, valueBytes);
+    if (!this.#keepsRecords) this.roomBytes -= valueBytes + 8;
+    return this.#keepsRecords;
   }
 
   position(partition: SourcePartition, offset: SourceOffset | null): void {
@@ -123,6 +139,7 @@ export interface DriverOptions {
   readonly storedPositions?: readonly SourcePosition[];
   readonly once?: boolean;
   readonly roomBytes?: number;
+  readonly keepsRecords?: boolean;
   readonly logger?: Logger;
   readonly clock?: SourceTaskContext['clock'];
 }
@@ -132,16 +149,18 @@ export class SourceDriver {
   readonly store: SourceStore;
   readonly gauges = new MemoryGauges();
   readonly #roomBytes: number;
+  readonly #keepsRecords: boolean;
   isFinished = false;
 
-  private constructor(task: SourceTask, store: SourceStore, roomBytes: number) {
-    this.task = task;
-    this.store = store;
-    this.#roomBytes = roomBytes;
+  private constructor(options: DriverOptions) {
+    this.task = options.create();
+    this.store = options.store ?? new SourceStore();
+    this.#roomBytes = options.roomBytes ?? 2 ** 20;
+    this.#keepsRecords = options.keepsRecords ?? true;
   }
 
   static async open(options: DriverOptions): Promise<SourceDriver> {
-    const driver = new SourceDriver(options.create(), options.store ?? new SourceStore(), options.roomBytes ?? 2 ** 20);
+    const driver = new SourceDriver(options);
     await driver.task.open({
       connector: 'kit',
       taskIndex: 0,
@@ -158,7 +177,7 @@ export class SourceDriver {
 
   /** One poll, whose output is stored when it returns; returns the output. */
   async poll(signal: AbortSignal = new AbortController().signal): Promise<MemoryOutput> {
-    const output = new MemoryOutput(this.#roomBytes);
+    const output = new MemoryOutput(this.#roomBytes, this.#keepsRecords);
     this.isFinished = (await this.task.poll(output, signal)) === 'finished';
     this.store.take(output);
     await this.task.committed?.(output.positions);

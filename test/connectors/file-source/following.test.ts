@@ -75,7 +75,7 @@ describe('starting at the end', () => {
     writeFileSync(bench.path('a.log'), 'old\nhalf');
     writeFileSync(bench.path('old.log.gz'), Buffer.from('1f8b08000000000000034b4ce20200a7a3dbda03000000', 'hex'));
     let driver = await bench.start(settings, { store });
-    await driver.until(() => store.positions.length > 1);
+    await driver.until(() => store.positions.some(({ partition }) => partition['start'] === 'end'));
     appendFileSync(bench.path('a.log'), ' and half\nnew\n');
     await driver.until(() => store.records.length === 2);
     await bench.stop(driver);
@@ -120,7 +120,7 @@ describe('bounded runs', () => {
     expect(store.records).toEqual([]);
   });
 
-  test('26: ten thousand finished files are recognised without being opened', async () => {
+  test('26: finished files are recognised without being opened', async () => {
     const store = new SourceStore();
     for (let i = 0; i < 2000; i++) writeFileSync(bench.path(`${i}.log`), `${i} ${'x'.repeat(80)}\n`);
     await bench.once(store);

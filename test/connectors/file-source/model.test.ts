@@ -7,7 +7,7 @@ import { LogWorld } from './model-world.ts';
 import { fastClock, Workbench } from './workbench.ts';
 
 /** Raise for a long run: FILE_SOURCE_RUNS=10000. */
-const runs = Number(process.env['FILE_SOURCE_RUNS'] ?? 40);
+const runs = Number(process.env['FILE_SOURCE_RUNS'] ?? 25);
 const clock = fastClock(20);
 
 type Command =

@@ -212,6 +212,19 @@ describe('truncation', () => {
     expect(logger.lines.some((line) => line.includes('new content'))).toBe(true);
   });
 
+  test('8: what nobody had read before it was truncated is counted as lost', async () => {
+    const logger = new MemoryLogger();
+    writeFileSync(live, asText(numbered('old', 0, 2000)));
+    const driver = await bench.start({ 'batch.size': '100' }, { logger });
+    await driver.poll();
+    const readBytes = driver.gauges.values['bytes_read_total']!;
+    truncateSync(live);
+    await driver.until(() => driver.gauges.values['lost_bytes_total'] !== undefined);
+    expect(driver.gauges.values['lost_bytes_total']).toBe(asText(numbered('old', 0, 2000)).length - readBytes);
+    expect(driver.store.positions).toEqual([]);
+    expect(logger.lines.some((line) => line.startsWith('error') && line.includes('never read'))).toBe(true);
+  });
+
   test('9: truncated to a part of itself, the rest is read again rather than risked', async () => {
     const lines = numbered('a', 0, 20);
     writeFileSync(live, asText(lines));
