@@ -58,6 +58,7 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     listeners,
     deleteBefore: (offset) => structure.run(() => deleteBefore(parts, offset)),
   });
+  for (const segment of recovered.segments.slice(0, -1)) services.indexes.manage(segment);
   const parts: LogParts = { services, state, gate, structure, writer, log };
   return parts;
 }

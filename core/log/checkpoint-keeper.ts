@@ -19,8 +19,17 @@ export class CheckpointKeeper {
   readonly #cleanedOffsets: Saver;
 
   constructor({ disk, dataDir, recoveryPoints, logStarts, cleanedOffsets }: CheckpointKeeperOptions) {
-    const saver = (name: string, current: () => PartitionOffsets) =>
-      new Saver(() => writePartitionOffsets(disk, path.join(dataDir, name), current()));
+    const saver = (name: string, current: () => PartitionOffsets) => {
+      let saved: string | undefined;
+      return new Saver(async () => {
+        const offsets = current();
+        const content = JSON.stringify([...offsets]);
+        // An idle broker leaves the disk alone.
+        if (content === saved) return;
+        await writePartitionOffsets(disk, path.join(dataDir, name), offsets);
+        saved = content;
+      });
+    };
     this.#recoveryPoints = saver(recoveryPointsName, recoveryPoints);
     this.#logStarts = saver(logStartsName, logStarts);
     this.#cleanedOffsets = saver(cleanerOffsetsName, cleanedOffsets);

@@ -138,7 +138,11 @@ export class Housekeeper {
       } catch {
         return;
       }
-      await work();
+      try {
+        await work();
+      } catch (error) {
+        this.#options.logger.error({ error: messageOf(error) }, 'housekeeping failed; it is tried again');
+      }
     }
   }
 }

@@ -215,6 +215,7 @@ export class Logs {
   async #settle({ writer, state }: LogParts): Promise<void> {
     await writer.flush();
     if (writer.failure !== undefined) return;
+    writer.fail(logErrors.error('closed', { message: 'the log is closed', where: nameOf(state) }));
     await state.segments.active.writeIndexes(this.#options.disk);
     await writeSnapshot(this.#options.disk, state.folder, {
       producers: state.producers,

@@ -36,6 +36,9 @@ const noBytes = Buffer.alloc(0);
 /** Headers are looked for in windows of this size: the distance between two index entries and a little more. */
 const searchBytes = 8 * 1024;
 
+/** However much a reader asks for, one read takes no more memory than this, or than its first batch. */
+const maxReadBytes = 8 * 1024 * 1024;
+
 /** Read at once when a record is looked for by its timestamp. */
 const timeSearchBytes = 256 * 1024;
 
@@ -61,7 +64,8 @@ export class LogReader {
    * Whole batches from the one that holds `fromOffset`, or the first one behind it, up to the high watermark; the first
    * may begin before `fromOffset`. Empty at the end. Rejects with `log/offset-out-of-range`.
    */
-  async read(fromOffset: number, options: ReadOptions): Promise<Buffer> {
+  async read(fromOffset: number, { maxBytes, minOneBatch }: ReadOptions): Promise<Buffer> {
+    const options = { maxBytes: Math.min(maxBytes, maxReadBytes), minOneBatch };
     this.#checkRange(fromOffset);
     const limitOffset = this.#state.highWatermark;
     if (fromOffset >= limitOffset) return noBytes;
@@ -176,20 +180,27 @@ export class LogReader {
 
   #wholeBatches(bytes: Buffer, place: Place): number {
     let at = 0;
+    let nextOffset = place.segment.baseOffset;
     while (at + BATCH_HEADER_BYTES <= bytes.length) {
       const sizeBytes = this.#sizeAt(bytes, at, place);
       if (at + sizeBytes > bytes.length) break;
+      if (batchBaseOffset(bytes, at) < nextOffset) {
+        throw this.#damaged({ ...place, position: place.position + at }, 'offsets go back');
+      }
+      nextOffset = batchLastOffset(bytes, at) + 1;
       at += sizeBytes;
     }
     return at;
   }
 
+  /** The size of the batch that starts here. Its offsets lie outside its checksum: they must at least lie in the segment. */
   #sizeAt(bytes: Buffer, at: number, { segment, position }: Place): number {
     const sizeBytes = batchSizeBytes(bytes, at);
     const isSane =
       sizeBytes >= BATCH_HEADER_BYTES &&
       batchMagic(bytes, at) === 2 &&
-      batchBaseOffset(bytes, at) >= segment.baseOffset;
+      batchBaseOffset(bytes, at) >= segment.baseOffset &&
+      batchLastOffset(bytes, at) < segment.nextOffset;
     if (!isSane) throw this.#damaged({ segment, position: position + at }, 'no batch starts where one must');
     return sizeBytes;
   }

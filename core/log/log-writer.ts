@@ -88,9 +88,7 @@ export class LogWriter {
   /** Resolves when nothing is queued and everything written is durable, whatever the mode. */
   async flush(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
-    if (this.#failure !== undefined) return;
-    this.#commit([], this.#state.segments.active.sizeBytes, 'now');
-    await Promise.all(this.#commits);
+    if (this.#failure === undefined) await this.#syncAll();
   }
 
   /** Ends the active segment although it is not full; nothing happens when it is empty. The queue must be empty. */
@@ -212,6 +210,13 @@ export class LogWriter {
     void commit.then(() => this.#commits.delete(commit));
   }
 
+  /** Makes everything written durable, whatever the mode. */
+  async #syncAll(): Promise<void> {
+    const { segments, durableOffset } = this.#state;
+    if (durableOffset < segments.active.nextOffset) this.#commit([], segments.active.sizeBytes, 'now');
+    await Promise.all(this.#commits);
+  }
+
   #advance(offset: number, end: { segment: Segment; position: number }): void {
     if (this.#failure !== undefined || offset <= this.#state.highWatermark) return;
     this.#state.highWatermark = offset;
@@ -234,8 +239,7 @@ export class LogWriter {
   /** Ends the active segment, once it is durable, and starts one at `baseOffset`. */
   async #roll(baseOffset: number): Promise<void> {
     const old = this.#state.segments.active;
-    this.#commit([], old.sizeBytes, 'now');
-    await Promise.all(this.#commits);
+    await this.#syncAll();
     if (this.#failure !== undefined) return;
     const started = await startSegment(this.#options.disk, this.#state, baseOffset);
     const oldFile = this.#file;

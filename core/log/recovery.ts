@@ -43,7 +43,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   const bases = await settleSegmentFiles(disk, folder);
   const segments = await measureSegments(options, bases);
   await dropEmptyLast(options, segments);
-  if (segments.length === 0) segments.push(Segment.empty({ folder, baseOffset: options.logStartOffset }));
+  if (segments.length === 0) await begin(options, segments);
   const firstScanned = options.isClean ? segments.length - 1 : indexOfFloor(segments, options.recoveryPoint);
   for (let index = firstScanned; index < segments.length; index += 1) {
     segments[index] = await openOne(options, segments[index]!, segments[index + 1]);
@@ -57,12 +57,11 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   }
   const producers = await recoverProducers(options, segments);
   // A crash in `os` mode may have cut records that were already deleted; new ones go behind them.
-  if (options.logStartOffset > logEndOffset)
-    segments.push(Segment.empty({ folder, baseOffset: options.logStartOffset }));
+  if (options.logStartOffset > logEndOffset) await begin(options, segments);
   const active = segments.at(-1)!;
   return {
     segments,
-    file: await disk.open(active.logPath, 'create'),
+    file: await disk.open(active.logPath, 'write'),
     producers,
     logStartOffset: Math.max(options.logStartOffset, segments[0]!.baseOffset),
     logEndOffset: active.nextOffset,
@@ -79,6 +78,14 @@ async function measureSegments({ disk, folder }: RecoveryOptions, bases: readonl
     segments.push(segment);
   }
   return segments;
+}
+
+/** Adds an empty segment at the log start, durably: a batch that is synced in a file without a durable name could vanish. */
+async function begin({ disk, folder, logStartOffset }: RecoveryOptions, segments: Segment[]): Promise<void> {
+  const segment = Segment.empty({ folder, baseOffset: logStartOffset });
+  await withFile(disk, segment, async () => {});
+  await disk.syncFolder(folder);
+  segments.push(segment);
 }
 
 /** A segment that was begun and never written: the one before it is the active one again, and is scanned as such. */

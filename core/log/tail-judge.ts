@@ -19,15 +19,25 @@ const windowBytes = 1024 * 1024;
 const pageBytes = 4096;
 
 /**
- * Looks behind the bad place. Nothing intact there: the last write was torn. An intact batch there: damage, unless whole
+ * Looks at the bad place and behind it. An intact batch right there has an offset that does not follow the one before, of
+ * which one was changed: no torn write does that. Nothing intact behind it: the last write was torn. An intact batch there: damage, unless whole
  * pages of zeros stand before it; such a hole is what a power loss leaves of a write whose pages reached the disk in
  * another order, and nothing behind a hole was ever synced.
  */
 export async function judgeTail(file: DiskFile, bad: BadPlace): Promise<TailVerdict> {
+  if (await isWholeAt(file, bad)) return { kind: 'damaged', intactPosition: bad.position };
   const intactPosition = await findIntact(file, bad);
   if (intactPosition === undefined) return { kind: 'torn', isZero: await isZero(file, bad.position, bad.sizeBytes) };
   const isHole = await hasZeroPage(file, bad.position, intactPosition);
   return isHole ? { kind: 'torn', isZero: false } : { kind: 'damaged', intactPosition };
+}
+
+/** True when a whole batch with a right checksum stands at the bad place, whatever its offset. */
+async function isWholeAt(file: DiskFile, bad: BadPlace): Promise<boolean> {
+  const header = Buffer.alloc(BATCH_HEADER_BYTES);
+  if ((await file.read(header, bad.position)) < BATCH_HEADER_BYTES || batchMagic(header, 0) !== 2) return false;
+  const batchBytes = batchSizeBytes(header, 0);
+  return batchBytes >= BATCH_HEADER_BYTES && isIntact(file, bad.position, { ...bad, nextOffset: 0, batchBytes });
 }
 
 /** The position of the next intact batch behind the bad place, at whatever byte it begins. */

@@ -5,7 +5,15 @@ import { defaultLogConfig, type LogConfig } from '../../../core/log/log-config.t
 import { type Logs, type LogsOptions, openLogs } from '../../../core/log/log-manager.ts';
 import type { AppendResult, PartitionLog } from '../../../core/log/partition-log.ts';
 import { BatchBuilder, type BuildOptions } from '../../../core/protocol/batch-builder.ts';
-import { batchBaseOffset, batchLastOffset, batchSizeBytes } from '../../../core/protocol/batch-header.ts';
+import {
+  batchBaseOffset,
+  batchCrc,
+  batchLastOffset,
+  batchSizeBytes,
+  computeBatchCrc,
+} from '../../../core/protocol/batch-header.ts';
+import { walkBatches } from '../../../core/protocol/batch-validate.ts';
+import { protocolErrors } from '../../../core/protocol/error-codes.ts';
 import { RecordCursor } from '../../../core/protocol/record-cursor.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeDisk } from '../../fakes/fake-disk.ts';
@@ -61,6 +69,12 @@ export async function readAll(log: PartitionLog, maxBytes = 4096): Promise<SeenR
   while (offset < log.highWatermark) {
     const batches = await log.read(offset, { maxBytes, minOneBatch: true });
     if (batches.length === 0) break;
+    for (const at of walkBatches(batches)) {
+      // As a careful client does, also for batches it shows nothing of.
+      const message = `checksum of the batch at offset ${batchBaseOffset(batches, at)}`;
+      if (computeBatchCrc(batches, at) !== batchCrc(batches, at))
+        throw protocolErrors.error('corrupt-batch', { message });
+    }
     seen.push(...recordsOf(batches, offset));
     offset = nextOffsetOf(batches);
   }

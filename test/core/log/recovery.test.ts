@@ -1,5 +1,6 @@
 /** Starting again: what is cut, what is refused, what is made anew, and what the directory as a whole refuses. */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { logErrors } from '../../../core/log/error-codes.ts';
 import { openProducerIds } from '../../../core/log/producer-ids.ts';
@@ -120,6 +121,31 @@ describe('damage in the middle', () => {
     const log = await m.logs.createPartition({ topic: 't', partition: 0, topicId: 'new', config: testConfig() });
     expect(log).toMatchObject({ logEndOffset: 0, highWatermark: 0, logStartOffset: 0 });
   });
+});
+
+test('a flipped bit anywhere is refused, or costs at most the last batch, never a record in the middle', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.nat(7), fc.boolean(), async (place, bit, isCheckpointed) => {
+      const values = Array.from({ length: 12 }, (_, n) => `${n}`.padStart(60, '.'));
+      const m = await machineWith(values, { segmentBytes: 500 });
+      if (isCheckpointed) await m.clock.advance(6000);
+      m.disk.crash({ kind: 'process' });
+      const logs = m.files().filter((name) => name.endsWith('.log'));
+      const file = m.path(logs[place % logs.length]!);
+      const bytes = m.disk.bytesOf(file);
+      bytes[place % bytes.length]! ^= 1 << bit;
+      m.disk.overwrite(file, bytes);
+      await m.start();
+      const seen = await readAll(m.log).catch((error) => {
+        expect(error.code).toMatch(/^(log\/damaged|protocol\/corrupt-batch)$/);
+        return undefined;
+      });
+      if (seen === undefined) return;
+      expect(seen.length).toBeGreaterThanOrEqual(11);
+      for (const [index, record] of seen.entries()) expect(record.value).toBe(values[index]);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 describe('what is derived is made anew', () => {
