@@ -6,7 +6,7 @@ import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 
 /** Up to here, and not further, consumers may read: a batch boundary. */
-export interface VisibleEnd {
+interface VisibleEnd {
   readonly segment: Segment;
   readonly position: number;
 }

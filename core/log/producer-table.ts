@@ -159,7 +159,7 @@ function findDuplicate(entry: ProducerEntry, stamp: ProducerStamp): ProducerBatc
 }
 
 /** Sequences wrap from 2^31 - 1 to 0. */
-export function sequenceAfter(sequence: number, delta: number): number {
+function sequenceAfter(sequence: number, delta: number): number {
   return sequence > maxSequence - delta ? delta - (maxSequence - sequence) - 1 : sequence + delta;
 }
 

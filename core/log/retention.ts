@@ -3,7 +3,7 @@
 import type { LogConfig } from './log-config.ts';
 
 /** What the plan needs to know of a segment. */
-export interface RetentionSegment {
+interface RetentionSegment {
   readonly baseOffset: number;
   readonly nextOffset: number;
   readonly sizeBytes: number;
