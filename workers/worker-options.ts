@@ -63,10 +63,10 @@ export const defaultTopics: InternalTopics = {
 const mib = 1024 * 1024;
 
 export const defaultLimits: TaskLimits = {
-  pollBytes: 4 * mib,
+  pollBytes: 2 * mib,
   batchBytes: 1_000_000,
-  fetchBytes: 8 * mib,
-  fetchPartitionBytes: 2 * mib,
+  fetchBytes: 4 * mib,
+  fetchPartitionBytes: mib,
   deadLetterBytes: 8 * mib,
   longestRetryDelayMs: 10_000,
 };
@@ -87,7 +87,12 @@ export interface WorkerSettings {
   readonly planTimeoutMs: number;
 }
 
+/** In a bounded run a task that keeps failing must not keep it from ending: about two minutes of restarts. */
+const restartsInBoundedRun = 8;
+
 export function settingsOf(options: WorkerOptions): WorkerSettings {
+  const mostRestarts = options.once === true ? restartsInBoundedRun : defaultRestartPolicy.mostRestarts;
+  const restartPolicy = { ...defaultRestartPolicy, mostRestarts };
   return {
     groupId: options.groupId ?? 'millrace',
     clientId: options.clientId ?? 'millrace-worker',
@@ -96,7 +101,7 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
     topics: { ...defaultTopics, ...options.topics },
     limits: { ...defaultLimits, ...options.limits },
     threadLimits: { ...defaultThreadLimits, ...options.threadLimits },
-    restartPolicy: { ...defaultRestartPolicy, ...options.restartPolicy },
+    restartPolicy: { ...restartPolicy, ...options.restartPolicy },
     taskStopMs: options.taskStopMs ?? 15_000,
     planTimeoutMs: options.planTimeoutMs ?? 60_000,
   };

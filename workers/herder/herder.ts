@@ -12,6 +12,7 @@ import type { StatusStore } from '../stores/status-store.ts';
 import { plainError } from '../task-thread/plain-error.ts';
 import type { RestartPolicy } from '../tasks/restart-delay.ts';
 import { type TaskRun, TaskSupervisor, type TaskView } from '../tasks/task-supervisor.ts';
+import { version } from '../version.ts';
 import { Commands } from './commands.ts';
 import { ConnectorPlans } from './connector-plans.ts';
 import { createPlanner, type PlannerOptions } from './planner.ts';
@@ -188,6 +189,7 @@ export class Herder {
       onView: (view) => this.#showTask(task, view),
     });
     this.#supervisors.set(name, { task, supervisor });
+    this.#showTask(task, supervisor.view);
     this.#changed();
     await supervisor.supervise(signal);
     this.#supervisors.delete(name);
@@ -229,7 +231,9 @@ export class Herder {
   }
 
   #status(state: RunState, trace: string | null) {
-    return { state, trace, workerId: this.#options.workerId(), generation: 0, version: null };
+    const isSettled = state !== 'UNASSIGNED' && state !== 'RESTARTING';
+    const workerId = this.#options.workerId();
+    return { state, trace, workerId, generation: 0, version: isSettled ? version : null };
   }
 
   /** Removes what the status topic says of connectors and tasks that are gone; those that end here are removed then. */

@@ -184,8 +184,9 @@ describe('create, read, update, delete', () => {
     for (const path of paths) expect(JSON.stringify((await rest('GET', path)).body)).not.toContain('xyzzy');
     await rest('PUT', '/connectors/secretive/config', { ...shown.body, 'poll.pause.ms': '21' });
     expect(world.worker.herder.settingsOf('secretive')?.['secret.word']).toBe('xyzzy-plugh');
-    await rest('PATCH', '/connectors/secretive/config', { 'secret.word': '${env:WORD}' });
-    expect((await rest('GET', '/connectors/secretive/config')).body['secret.word']).toBe('${env:WORD}');
+    const reference = `$${'{env:WORD}'}`;
+    await rest('PATCH', '/connectors/secretive/config', { 'secret.word': reference });
+    expect((await rest('GET', '/connectors/secretive/config')).body['secret.word']).toBe(reference);
     const refused = await rest('PATCH', '/connectors/secretive/config', {
       'tasks.max': 'xyzzy',
       'secret.word': 'hush-hush',
