@@ -87,6 +87,7 @@ export class PartitionWriter {
   async put(records: SinkRecords, relieve: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#nowMs = this.#workshop.clock.nowMs();
     this.#partitioner.extractor.startRun(this.#nowMs);
+    this.#workshop.format.startRun();
     for (let stop = this.#take(records); stop !== undefined; stop = this.#take(records)) {
       this.#abort.signal.throwIfAborted();
       if (stop === 'room') await relieve(this.#abort.signal);
@@ -170,7 +171,7 @@ export class PartitionWriter {
       this.#position = offset + 1;
       if (file.records >= limits.records) this.close(file, 'records');
       else if (grew && file.isFull) this.close(file, 'bytes');
-      if (grew && this.#workshop.isPressed) return 'room';
+      if (grew && (this.#workshop.isShort || this.#workshop.isCrowded)) return 'room';
     }
     return undefined;
   }

@@ -86,7 +86,7 @@ export class S3SinkTask implements SinkTask {
     const writer = this.#writers.get(nameOf(records));
     invariant(writer !== undefined, `records of ${nameOf(records)}, which was not assigned`);
     await writer.put(records, this.#relieve);
-    if (this.#workshop.isPressed) await this.#makeRoom(this.#abort.signal);
+    await this.#makeRoom(this.#abort.signal);
     this.#workshop.gauges.set('buffered_bytes', this.#workshop.memory.usedBytes);
     this.#timer?.arm();
     this.#checkFailure();
@@ -150,9 +150,14 @@ export class S3SinkTask implements SinkTask {
     return offset === null ? undefined : { topic: at.topic, partition: at.partition, offset };
   }
 
+  /** What chunks become moves into open files while this waits, so it looks after each change whether some must close. */
   async #makeRoom(signal: AbortSignal): Promise<void> {
     relieve(this.#writers.values(), this.#workshop);
-    await this.#workshop.memory.room(signal);
+    while (this.#workshop.isShort) {
+      await this.#workshop.memory.change(signal);
+      this.#checkFailure();
+      relieve(this.#writers.values(), this.#workshop);
+    }
   }
 
   /** Makes what the partitions hold visible if that is possible in time. */

@@ -30,7 +30,7 @@ export class Memory {
       this.#idleBytes -= size;
       return kept;
     }
-    if (this.#usedBytes + this.#idleBytes > this.budgetBytes) this.#dropIdle();
+    this.#dropIdle();
     return Buffer.allocUnsafeSlow(size);
   }
 
@@ -44,20 +44,18 @@ export class Memory {
       else kept.push(buffer);
       this.#idleBytes += size;
     }
-    if (this.#usedBytes <= this.budgetBytes) this.#wake();
+    this.#wake();
   }
 
-  /** Resolves as soon as no more than the budget is in use. */
-  async room(signal: AbortSignal): Promise<void> {
-    while (this.#usedBytes > this.budgetBytes) {
-      signal.throwIfAborted();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const wake = () => resolve();
-      this.#waiters.push(wake);
-      signal.addEventListener('abort', wake, { once: true });
-      await promise;
-      signal.removeEventListener('abort', wake);
-    }
+  /** Resolves when a buffer is given back. */
+  async change(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#waiters.push(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
     signal.throwIfAborted();
   }
 
@@ -68,12 +66,18 @@ export class Memory {
     return Math.min(power, this.#largest);
   }
 
+  /** Lets idle buffers of other sizes go until the budget holds them beside what is used. */
   #dropIdle(): void {
-    this.#idle.clear();
-    this.#idleBytes = 0;
+    for (const [size, kept] of this.#idle) {
+      while (kept.length > 0 && this.#usedBytes + this.#idleBytes > this.budgetBytes) {
+        kept.pop();
+        this.#idleBytes -= size;
+      }
+    }
   }
 
   #wake(): void {
+    if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const wake of waiters) wake();

@@ -180,17 +180,26 @@ export class ObjectFile implements FileFacts {
     this.#chunk = none;
     this.#used = 0;
     this.#encodingBytes += rawBytes;
-    const encoding = this.#workshop.codec.encode(chunk.subarray(0, rawBytes));
-    const before = this.#encoded;
-    this.#encoded = this.#storeNext(before, encoding, rawBytes).finally(() => this.#workshop.memory.give(chunk));
+    this.#encoded = this.#storeNext(this.#encoded, this.#encode(chunk, rawBytes), rawBytes);
+    this.#encoded = this.#encoded.finally(() => this.#workshop.memory.give(chunk));
     this.#encoded.catch(this.#onFailure);
+  }
+
+  async #encode(chunk: Buffer, rawBytes: number): Promise<readonly Buffer[]> {
+    let storedBytes: number | undefined;
+    this.#workshop.encoding(rawBytes);
+    try {
+      const pieces = await this.#workshop.codec.encode(chunk.subarray(0, rawBytes));
+      storedBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      return pieces;
+    } finally {
+      this.#workshop.encoded(rawBytes, storedBytes);
+    }
   }
 
   async #storeNext(before: Promise<void>, encoding: Promise<readonly Buffer[]>, rawBytes: number): Promise<void> {
     const [, pieces] = await Promise.all([before, encoding]);
     this.#encodingBytes -= rawBytes;
-    const encodedBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    this.#workshop.compressed(rawBytes, encodedBytes);
     if (!this.#isAbandoned) for (const piece of pieces) this.#stream.append(piece);
   }
 

@@ -27,6 +27,9 @@ export interface WorkshopOptions {
 /** A chunk is compressed as one: larger ones compress little better. */
 const largestChunk = 1024 * 1024;
 
+/** Chunks waiting to be compressed beyond this only cost memory: the compressors are busy. */
+const mostEncodingBytes = 6 * largestChunk;
+
 /** The share of the budget that open files may hold; the rest is for what is on its way to the store. */
 const openShare = 0.75;
 
@@ -48,6 +51,7 @@ export class Workshop {
   #ratio: number;
   #openBytes = 0;
   #openFiles = 0;
+  #encodingBytes = 0;
 
   constructor(options: WorkshopOptions) {
     this.memory = options.memory;
@@ -82,9 +86,9 @@ export class Workshop {
     return this.#openBytes <= this.memory.budgetBytes * relievedShare && this.#openFiles <= this.mostOpenFiles * 0.9;
   }
 
-  /** Whether `put` must stop to make or wait for room. */
-  get isPressed(): boolean {
-    return this.memory.usedBytes > this.memory.budgetBytes || this.isCrowded;
+  /** Whether `put` must stop until work under way gives memory back. */
+  get isShort(): boolean {
+    return this.memory.usedBytes > this.memory.budgetBytes || this.#encodingBytes > mostEncodingBytes;
   }
 
   /** How large a chunk may grow: many open files get small ones; a small target needs steps it can be met with. */
@@ -111,8 +115,14 @@ export class Workshop {
     this.#openBytes += deltaBytes;
   }
 
-  /** A chunk of `rawBytes` became `storedBytes`. */
-  compressed(rawBytes: number, storedBytes: number): void {
-    if (rawBytes > 0) this.#ratio += (storedBytes / rawBytes - this.#ratio) * 0.25;
+  /** A chunk of `rawBytes` goes to the codec. */
+  encoding(rawBytes: number): void {
+    this.#encodingBytes += rawBytes;
+  }
+
+  /** It came back with so many bytes, undefined when the codec failed. */
+  encoded(rawBytes: number, storedBytes: number | undefined): void {
+    this.#encodingBytes -= rawBytes;
+    if (storedBytes !== undefined) this.#ratio += (storedBytes / rawBytes - this.#ratio) * 0.25;
   }
 }

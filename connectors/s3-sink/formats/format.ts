@@ -4,6 +4,7 @@ import type { MillraceError } from '../../../core/base/errors.ts';
 import type { S3SinkConfig } from '../config.ts';
 import { s3Errors } from '../error-codes.ts';
 import { checkJson, jsonBad, jsonClean, jsonHasBreaks } from './json-check.ts';
+import { LineBreaks } from './line-breaks.ts';
 
 /** What `check` found: 0 cannot be written, 1 as it is, 2 with its line breaks turned into spaces. */
 export type Verdict = 0 | 1 | 2;
@@ -15,6 +16,8 @@ export interface Format {
   readonly extraBytes: number;
   /** Stands for a record without value where those are written. */
   readonly nullValue: Buffer;
+  /** Called before each run of records: bytes seen before may have changed. */
+  startRun(): void;
   check(bytes: Buffer, start: number, end: number): Verdict;
   /** Writes `bytes[start, end)` and what belongs behind it; returns the position behind that. */
   write(into: Buffer, position: number, bytes: Buffer, start: number, end: number, verdict: Verdict): number;
@@ -39,11 +42,13 @@ export function createFormat(config: S3SinkConfig): Format {
 }
 
 function jsonLines(level: S3SinkConfig['json.check']): Format {
-  const checks = { full: checkJson, light: checkEnds, none: (): Verdict => jsonClean } as const;
+  const breaks = new LineBreaks();
+  const checks = { full: checkJson, light: lightCheck(breaks), none: (): Verdict => jsonClean } as const;
   return {
     extension: '.jsonl',
     extraBytes: 1,
     nullValue: Buffer.from('null'),
+    startRun: () => breaks.reset(),
     check: checks[level],
     write: writeLine,
     complaint: () => s3Errors.error('bad-json', { message: 'the value is not a JSON document' }),
@@ -51,13 +56,15 @@ function jsonLines(level: S3SinkConfig['json.check']): Format {
 }
 
 /** Looks at both ends only: enough to tell text from JSON, not broken JSON from whole. */
-function checkEnds(bytes: Buffer, start: number, end: number): Verdict {
-  let first = start;
-  let last = end - 1;
-  while (first < end && bytes[first]! <= space) first++;
-  while (last > first && bytes[last]! <= space) last--;
-  if (first >= end || !endsMatch(bytes[first]!, bytes[last]!, last - first)) return jsonBad;
-  return hasBreak(bytes, start, end) ? jsonHasBreaks : jsonClean;
+function lightCheck(breaks: LineBreaks): Format['check'] {
+  return (bytes, start, end) => {
+    let first = start;
+    let last = end - 1;
+    while (first < end && bytes[first]! <= space) first++;
+    while (last > first && bytes[last]! <= space) last--;
+    if (first >= end || !endsMatch(bytes[first]!, bytes[last]!, last - first)) return jsonBad;
+    return breaks.isIn(bytes, start, end) ? jsonHasBreaks : jsonClean;
+  };
 }
 
 function endsMatch(first: number, last: number, span: number): boolean {
@@ -79,12 +86,14 @@ function endsMatch(first: number, last: number, span: number): boolean {
 }
 
 function textLines(newlines: S3SinkConfig['text.newlines']): Format {
+  const breaks = new LineBreaks();
   const onBreak: Verdict = newlines === 'fail' ? 0 : 2;
   return {
     extension: '.txt',
     extraBytes: 1,
     nullValue: empty,
-    check: newlines === 'keep' ? () => 1 : (bytes, start, end) => (hasBreak(bytes, start, end) ? onBreak : 1),
+    startRun: () => breaks.reset(),
+    check: newlines === 'keep' ? () => 1 : (bytes, start, end) => (breaks.isIn(bytes, start, end) ? onBreak : 1),
     write: writeLine,
     complaint: () => s3Errors.error('bad-text', { message: 'the value has a line break' }),
   };
@@ -95,6 +104,7 @@ function rawBytes(separator: Buffer, extension: string): Format {
     extension,
     extraBytes: separator.length,
     nullValue: empty,
+    startRun() {},
     check: () => 1,
     write(into, position, bytes, start, end) {
       const after = position + bytes.copy(into, position, start, end);
@@ -121,11 +131,6 @@ function writeLine(
 
 function spaceOut(into: Buffer, start: number, end: number): void {
   for (let i = start; i < end; i++) if (into[i] === newline || into[i] === carriageReturn) into[i] = space;
-}
-
-function hasBreak(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === newline || bytes[i] === carriageReturn) return true;
-  return false;
 }
 
 /** The bytes of a setting in which `\n`, `\r`, `\t`, `\0` and `\\` stand for single characters. */

@@ -11,6 +11,7 @@ import {
   jsonClean,
   jsonHasBreaks,
 } from '../../../connectors/s3-sink/formats/json-check.ts';
+import { LineBreaks } from '../../../connectors/s3-sink/formats/line-breaks.ts';
 
 function check(text: string): number {
   const inside = Buffer.from(`"${text}}`);
@@ -147,5 +148,24 @@ describe('formats', () => {
     );
     const confluent = formatWith({ 'format.class': 'io.confluent.connect.s3.format.bytearray.ByteArrayFormat' });
     expect(confluent.extension).toBe('.bin');
+  });
+});
+
+describe('the search for line breaks', () => {
+  test('answers as a plain search does, in any order', () => {
+    const bytes = fc.array(fc.constantFrom(0x0a, 0x0d, 0x20, 0x41), { minLength: 1, maxLength: 60 });
+    const ranges = fc.array(fc.tuple(fc.nat({ max: 60 }), fc.nat({ max: 10 })));
+    fc.assert(
+      fc.property(bytes, ranges, (content, asked) => {
+        const buffer = Buffer.from(content);
+        const breaks = new LineBreaks();
+        for (const [from, length] of asked) {
+          const start = Math.min(from, buffer.length);
+          const end = Math.min(start + length, buffer.length);
+          const expected = content.slice(start, end).some((byte) => byte === 0x0a || byte === 0x0d);
+          expect(breaks.isIn(buffer, start, end)).toBe(expected);
+        }
+      }),
+    );
   });
 });
