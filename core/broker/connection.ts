@@ -267,9 +267,9 @@ export class Connection implements Client {
   }
 }
 
-/** Frames that came whole in one chunk must outlive it. The large ones get memory of their own: a log may keep them long. */
+/** Frames that came whole in one chunk must outlive it. Memory of its own, not of a pool: a log may keep a small one long, and the pool with it. */
 function ownCopy(frame: Buffer): Buffer {
-  const copy = frame.length < 2_048 ? Buffer.allocUnsafe(frame.length) : Buffer.allocUnsafeSlow(frame.length);
+  const copy = Buffer.allocUnsafeSlow(frame.length);
   frame.copy(copy);
   return copy;
 }
