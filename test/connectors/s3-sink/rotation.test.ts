@@ -282,6 +282,26 @@ describe('records', () => {
     });
   });
 
+  test('by the wall clock are left out of a replay, whatever folder they would get now', async () => {
+    const settings = { 'partitioner.class': 'hourly', 'max.age.ms': '1d', 'flush.size': '2' };
+    await scene(settings, async ({ driver, clock, target }) => {
+      target.server.faults.add({ operations: ['UploadPart'], keyPart: 'hour=12', effect: { kind: 'hang' } });
+      await driver.put(at, numbered(0, 2));
+      await clock.advance(3_600_000);
+      await driver.put(at, numbered(2, 2));
+      await until(() => driver.gauges.get('objects_total') === 1);
+      expect(driver.committable.get('kit-0')).toBe(0);
+      await clock.advance(3_600_000);
+      const next = new SinkDriver({ task: target.createTask(), settings: target.settings, clock });
+      expect(await next.start([at])).toEqual([{ ...at, offset: 0 }]);
+      await next.put(at, numbered(0, 6));
+      await next.task.drain();
+      expect((await target.visible(at)).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(next.gauges.get('replayed_records_skipped_total')).toBe(2);
+      await next.task.close();
+    });
+  });
+
   test('keep their place when the layout changes between two runs (60)', async () => {
     const before = { 'partitioner.class': 'field', 'partition.field.name': 'k' };
     const records = Array.from(
