@@ -1,7 +1,6 @@
 /** Numbers for Prometheus: made from what tasks reported, at the moment somebody asks. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Registry } from 'prom-client';
 import type { Herder } from './herder/herder.ts';
 import type { TaskNumbers } from './task-numbers.ts';
 
@@ -33,7 +32,7 @@ export class Metrics {
       new Counter({ name, help, labelNames, registers: [registry] });
     this.#exposeProcess(gauge, counter);
     this.#exposeTaskStates(gauge, counter);
-    this.#exposeNumbers(registry, gauge, counter);
+    this.#exposeNumbers(gauge, counter);
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
 
@@ -70,18 +69,22 @@ export class Metrics {
   }
 
   /** Names that end in `_total` count up, all others are set: the contract of connectors' gauges. */
-  #exposeNumbers(registry: Registry, gauge: MakeGauge, counter: MakeCounter): void {
+  #exposeNumbers(gauge: MakeGauge, counter: MakeCounter): void {
+    const counters = new Map<string, ReturnType<MakeCounter>>();
+    const gauges = new Map<string, ReturnType<MakeGauge>>();
     for (const { connector, index, totals, values } of this.#options.numbers.all()) {
       const label = { connector, task: index };
       for (const [name, total] of Object.entries(totals)) {
-        const full = metricName(name);
-        const metric = registry.getSingleMetric(full) ?? counter(full, `${name} of the task`, labels);
-        (metric as ReturnType<MakeCounter>).inc(label, total);
+        const full = metricName(name).replace(/(_total)?$/, '_total');
+        const metric = counters.get(full) ?? counter(full, `${name} of the task`, labels);
+        counters.set(full, metric);
+        metric.inc(label, total);
       }
       for (const [name, value] of Object.entries(values)) {
-        const full = metricName(name);
-        const metric = registry.getSingleMetric(full) ?? gauge(full, `${name} of the task`, labels);
-        (metric as ReturnType<MakeGauge>).set(label, value);
+        const full = metricName(name).replace(/_total$/, '');
+        const metric = gauges.get(full) ?? gauge(full, `${name} of the task`, labels);
+        gauges.set(full, metric);
+        metric.set(label, value);
       }
     }
   }

@@ -23,10 +23,20 @@ export interface TopicAdmin {
   fetchGroupOffsets(groupId: string): Promise<readonly SinkPosition[]>;
 }
 
+/** What a task must know of a topic it writes to. */
+export interface TopicFacts {
+  readonly partitionCount: number;
+  /** The topic's `max.message.bytes`: of one record batch. */
+  readonly maxBatchBytes: number;
+}
+
 export interface TopicsOptions {
   readonly admin: TopicAdmin;
   readonly partitionCount: (topic: string) => Promise<number>;
 }
+
+/** Kafka's default of `max.message.bytes`. */
+const defaultMaxBatchBytes = 1_048_588;
 
 /** A dead letter holds one record of any topic, which may be larger than what others take. */
 const deadLetterConfig = { 'max.message.bytes': String(64 * 1024 * 1024) };
@@ -34,24 +44,31 @@ const deadLetterConfig = { 'max.message.bytes': String(64 * 1024 * 1024) };
 export class Topics {
   readonly #options: TopicsOptions;
   /** Known to be there; bounded by the topics connectors name. */
-  readonly #ensured = new Map<string, Promise<number>>();
+  readonly #ensured = new Map<string, Promise<TopicFacts>>();
 
   constructor(options: TopicsOptions) {
     this.#options = options;
   }
 
-  /** The topic's partition count; creates it with the broker's default settings when it is missing. */
-  ensure(topic: string, purpose: 'records' | 'dead letters'): Promise<number> {
+  /** Creates the topic with the broker's default settings when it is missing. */
+  ensure(topic: string, purpose: 'records' | 'dead letters'): Promise<TopicFacts> {
     const known = this.#ensured.get(topic);
     if (known !== undefined) return known;
     const isDeadLetters = purpose === 'dead letters';
     const spec = { topic, partitions: isDeadLetters ? 1 : -1, replicationFactor: -1 };
     const ensuring = this.create([{ ...spec, config: isDeadLetters ? deadLetterConfig : {} }]).then(() => {
-      return this.#options.partitionCount(topic);
+      return this.#factsOf(topic);
     });
     this.#ensured.set(topic, ensuring);
     ensuring.catch(() => this.#ensured.delete(topic));
     return ensuring;
+  }
+
+  async #factsOf(topic: string): Promise<TopicFacts> {
+    const { admin, partitionCount } = this.#options;
+    const [count, configs] = await Promise.all([partitionCount(topic), admin.describeConfigs(topic)]);
+    const maxBatchBytes = Number(configs['max.message.bytes'] ?? defaultMaxBatchBytes);
+    return { partitionCount: count, maxBatchBytes };
   }
 
   /** Creates those of the topics that are missing. Throws `worker/topic-unavailable`. */

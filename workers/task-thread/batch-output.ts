@@ -6,6 +6,7 @@ import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
 import { BatchMemory } from '../../core/protocol/batch-memory.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
 import { canonicalJson } from '../stores/canonical-json.ts';
+import type { TopicFacts } from '../topics.ts';
 import type { TopicBatch } from './delivery.ts';
 import { partitionOfSpread } from './spread.ts';
 
@@ -16,12 +17,13 @@ const batchOverheadBytes = 61;
 
 export interface BatchOutputOptions {
   readonly pollBytes: number;
+  /** What a batch aims at; a record that alone is larger gets a batch of its own. */
   readonly batchBytes: number;
   readonly compression: Codec;
-  /** The topic's partition count, made sure to exist; asked once per topic. */
-  readonly partitionCount: (topic: string) => Promise<number>;
-  /** A record that no batch can hold; throws to fail the task. The record's buffers are only valid during the call. */
-  readonly onOversized: (topic: string, record: SourceRecord, sizeBytes: number) => void;
+  /** Makes sure that the topic exists; asked once per topic. */
+  readonly topicFacts: (topic: string) => Promise<TopicFacts>;
+  /** A record that its topic does not take. The record's buffers are only valid during the call. */
+  readonly onOversized: (topic: string, record: SourceRecord, sizeBytes: number, mostBytes: number) => void;
 }
 
 /** One poll's worth, ready to be sent. `release` once nobody reads the batches any more: their memory is used again. */
@@ -44,7 +46,7 @@ interface Poll {
 
 interface TopicPart {
   /** Undefined until the topic was asked for; appenders go by spread until then. */
-  partitionCount: number | undefined;
+  facts: TopicFacts | undefined;
   readonly byPartition: Map<number, PartitionBatches>;
   readonly bySpread: Map<number, PartitionBatches>;
 }
@@ -73,17 +75,24 @@ export class BatchOutput implements SourceOutput {
   /** Asks for a topic before it is needed, so that its records need no second hand. */
   async prepare(topic: string): Promise<void> {
     const part = this.#topic(topic);
-    part.partitionCount ??= await this.#options.partitionCount(topic);
+    part.facts ??= await this.#options.topicFacts(topic);
   }
 
   partition(topic: string, spread: number): RecordAppender {
     const part = this.#topic(topic);
-    const bySpread = part.partitionCount === undefined;
-    const batches = bySpread ? part.bySpread : part.byPartition;
-    const key = bySpread ? spread : partitionOfSpread(spread, part.partitionCount ?? 1);
+    const { facts } = part;
+    const batches = facts === undefined ? part.bySpread : part.byPartition;
+    const key = facts === undefined ? spread : partitionOfSpread(spread, facts.partitionCount);
     let appender = batches.get(key);
     if (appender === undefined) {
-      appender = new PartitionBatches(topic, this.#options, this.#poll, this.#memory);
+      const mostBytes = facts?.maxBatchBytes ?? this.#options.batchBytes;
+      appender = new PartitionBatches({
+        topic,
+        mostBytes,
+        options: this.#options,
+        poll: this.#poll,
+        memory: this.#memory,
+      });
       batches.set(key, appender);
     }
     return appender;
@@ -99,8 +108,8 @@ export class BatchOutput implements SourceOutput {
   async take(): Promise<BuiltPoll> {
     const batches: TopicBatch[] = [];
     for (const [topic, part] of this.#topics) {
-      if (part.bySpread.size > 0) part.partitionCount ??= await this.#options.partitionCount(topic);
-      const count = part.partitionCount ?? 1;
+      if (part.bySpread.size > 0) part.facts ??= await this.#options.topicFacts(topic);
+      const count = part.facts?.partitionCount ?? 1;
       for (const [spread, ofSpread] of part.bySpread) {
         for (const batch of ofSpread.take())
           batches.push({ topic, partition: partitionOfSpread(spread, count), batch });
@@ -140,33 +149,36 @@ export class BatchOutput implements SourceOutput {
   #topic(topic: string): TopicPart {
     let part = this.#topics.get(topic);
     if (part === undefined) {
-      part = { partitionCount: undefined, byPartition: new Map(), bySpread: new Map() };
+      part = { facts: undefined, byPartition: new Map(), bySpread: new Map() };
       this.#topics.set(topic, part);
     }
     return part;
   }
 }
 
+interface BatchParts {
+  readonly topic: string;
+  readonly mostBytes: number;
+  readonly options: BatchOutputOptions;
+  readonly poll: Poll;
+  readonly memory: BatchMemory;
+}
+
 /** The batches of one topic partition, or of one spread while the partition count is not known. */
 class PartitionBatches implements RecordAppender {
-  readonly #topic: string;
-  readonly #options: BatchOutputOptions;
-  readonly #poll: Poll;
+  readonly #parts: BatchParts;
   readonly #builder: BatchBuilder;
   #sealed: Buffer[] = [];
 
-  constructor(topic: string, options: BatchOutputOptions, poll: Poll, memory: BatchMemory) {
-    this.#topic = topic;
-    this.#options = options;
-    this.#poll = poll;
-    this.#builder = new BatchBuilder({ memory });
+  constructor(parts: BatchParts) {
+    this.#parts = parts;
+    this.#builder = new BatchBuilder({ memory: parts.memory });
   }
 
   append(bytes: Buffer, start: number, end: number, timestampMs: number): void {
     const sizeBytes = end - start + recordOverheadBytes;
-    if (sizeBytes + batchOverheadBytes > this.#options.batchBytes) {
-      const record = { key: null, value: bytes.subarray(start, end), timestampMs };
-      this.#options.onOversized(this.#topic, record, sizeBytes);
+    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
+      this.#refuse({ key: null, value: bytes.subarray(start, end), timestampMs }, sizeBytes);
       return;
     }
     this.#builderFor(sizeBytes).append(bytes, start, end, timestampMs);
@@ -175,8 +187,8 @@ class PartitionBatches implements RecordAppender {
 
   appendRecord(record: SourceRecord): void {
     const sizeBytes = sizeOf(record);
-    if (sizeBytes + batchOverheadBytes > this.#options.batchBytes) {
-      this.#options.onOversized(this.#topic, record, sizeBytes);
+    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
+      this.#refuse(record, sizeBytes);
       return;
     }
     this.#builderFor(sizeBytes).appendRecord(record);
@@ -190,20 +202,26 @@ class PartitionBatches implements RecordAppender {
     return sealed;
   }
 
+  #refuse(record: SourceRecord, sizeBytes: number): void {
+    const { options, topic, mostBytes } = this.#parts;
+    options.onOversized(topic, record, sizeBytes, mostBytes);
+  }
+
   #count(sizeBytes: number, payloadBytes: number): void {
-    this.#poll.payloadBytes += payloadBytes;
-    this.#poll.usedBytes += sizeBytes;
-    this.#poll.recordCount += 1;
+    const { poll } = this.#parts;
+    poll.payloadBytes += payloadBytes;
+    poll.usedBytes += sizeBytes;
+    poll.recordCount += 1;
   }
 
   #builderFor(sizeBytes: number): BatchBuilder {
-    if (this.#builder.sizeBytes + sizeBytes > this.#options.batchBytes) this.#seal();
+    if (this.#builder.sizeBytes + sizeBytes > this.#parts.options.batchBytes) this.#seal();
     return this.#builder;
   }
 
   #seal(): void {
     if (this.#builder.count === 0) return;
-    this.#sealed.push(this.#builder.build({ compression: this.#options.compression }));
+    this.#sealed.push(this.#builder.build({ compression: this.#parts.options.compression }));
   }
 }
 

@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
+import type { TopicFacts } from '../topics.ts';
 import type { FromThread, ToThread } from './messages.ts';
 import type { TaskGauges } from './task-gauges.ts';
 
@@ -12,7 +13,7 @@ const gaugesEveryMs = 250;
 
 export class HostLink {
   readonly #port: MessagePort;
-  readonly #asked = new Map<number, PromiseWithResolvers<number>>();
+  readonly #asked = new Map<number, PromiseWithResolvers<TopicFacts>>();
   #nextId = 1;
 
   constructor(port: MessagePort) {
@@ -22,7 +23,7 @@ export class HostLink {
   /** Calls `handle` for every message but the answers to `ensureTopic`. */
   listen(handle: (message: ToThread) => void): void {
     this.#port.on('message', (message: ToThread) => {
-      if (message.type === 'topicReady') this.#answered(message.id)?.resolve(message.partitionCount);
+      if (message.type === 'topicReady') this.#answered(message.id)?.resolve(message.topic);
       else if (message.type === 'topicFailed') this.#answered(message.id)?.reject(failedTopic(message.error));
       else handle(message);
     });
@@ -32,10 +33,10 @@ export class HostLink {
     this.#port.postMessage(message);
   }
 
-  /** The partition count of a topic that is there once this resolves. */
-  ensureTopic(topic: string, purpose: 'records' | 'dead letters'): Promise<number> {
+  /** The topic is there once this resolves. */
+  ensureTopic(topic: string, purpose: 'records' | 'dead letters'): Promise<TopicFacts> {
     const id = this.#nextId++;
-    const asked = Promise.withResolvers<number>();
+    const asked = Promise.withResolvers<TopicFacts>();
     this.#asked.set(id, asked);
     this.post({ type: 'ensureTopic', id, topic, purpose });
     return asked.promise;
@@ -67,7 +68,7 @@ export class HostLink {
     };
   }
 
-  #answered(id: number): PromiseWithResolvers<number> | undefined {
+  #answered(id: number): PromiseWithResolvers<TopicFacts> | undefined {
     const asked = this.#asked.get(id);
     this.#asked.delete(id);
     return asked;

@@ -6,11 +6,12 @@ import type { Codec } from '../../core/protocol/compression.ts';
 import type { Settings } from '../stores/config-records.ts';
 import type { StoredPosition } from '../stores/offset-records.ts';
 import type { ErrorPolicy } from '../tolerance.ts';
+import type { TopicFacts } from '../topics.ts';
 
 export interface TaskLimits {
   /** Bytes one poll of a source may append; two polls are held at a time. */
   readonly pollBytes: number;
-  /** Bytes of one record batch before compression; below the topic's `max.message.bytes`. */
+  /** Bytes a record batch aims at, before compression. A record that alone is larger goes alone, as far as its topic takes it. */
   readonly batchBytes: number;
   /** Bytes one fetch of a sink asks for. */
   readonly fetchBytes: number;
@@ -65,7 +66,7 @@ export type ToThread =
     }
   /** Read up to these offsets where the partition is assigned, drain, and say `done`. */
   | { readonly type: 'drainTo'; readonly id: number; readonly ends: readonly SinkPosition[] }
-  | { readonly type: 'topicReady'; readonly id: number; readonly partitionCount: number }
+  | { readonly type: 'topicReady'; readonly id: number; readonly topic: TopicFacts }
   | { readonly type: 'topicFailed'; readonly id: number; readonly error: PlainError };
 
 export type FromThread =

@@ -1,6 +1,7 @@
 /** Puts a source task's runner together from the parts of its thread. */
 
 import { createProducer } from '../../core/client/producer.ts';
+import type { TopicFacts } from '../topics.ts';
 import { BatchOutput } from './batch-output.ts';
 import { atLeastOnceDelivery } from './delivery.ts';
 import type { ToThread } from './messages.ts';
@@ -39,13 +40,13 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
   });
   const { batchBytes, pollBytes } = limits;
   const about = { connector: name, taskIndex, connectorName };
-  const errors = new SourceErrors({ ...about, policy: spec.errors, batchBytes, gauges, logger });
+  const errors = new SourceErrors({ ...about, policy: spec.errors, gauges, logger });
   const output = new BatchOutput({
     pollBytes,
     batchBytes,
     compression: spec.compression,
-    partitionCount: (topic) => activeTopic(context, topic),
-    onOversized: (topic, record, sizeBytes) => errors.oversized(topic, record, sizeBytes),
+    topicFacts: (topic) => activeTopic(context, topic),
+    onOversized: (...oversized) => errors.oversized(...oversized),
   });
   if (spec.topic !== undefined) await output.prepare(spec.topic);
   if (spec.errors.deadLetterTopic !== undefined) await link.ensureTopic(spec.errors.deadLetterTopic, 'dead letters');
@@ -72,8 +73,8 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
   return await runner.run();
 }
 
-async function activeTopic({ link }: ThreadContext, topic: string): Promise<number> {
-  const partitionCount = await link.ensureTopic(topic, 'records');
+async function activeTopic({ link }: ThreadContext, topic: string): Promise<TopicFacts> {
+  const facts = await link.ensureTopic(topic, 'records');
   link.post({ type: 'activeTopic', topic });
-  return partitionCount;
+  return facts;
 }

@@ -14,7 +14,6 @@ export interface SourceErrorsOptions {
   readonly taskIndex: number;
   readonly connectorName: string;
   readonly policy: ErrorPolicy;
-  readonly batchBytes: number;
   readonly gauges: TaskGauges;
   readonly logger: Logger;
 }
@@ -33,18 +32,18 @@ export class SourceErrors {
     return this.#deadLetters.length > 0 || this.#failure !== undefined;
   }
 
-  /** A record no batch can hold. The verdict counts when the poll is made durable; of several failures the first. */
-  oversized(topic: string, record: SourceRecord, sizeBytes: number): void {
-    const { policy, batchBytes, gauges, logger } = this.#options;
+  /** A record its topic does not take. The verdict counts when the poll is made durable; of several failures the first. */
+  oversized(topic: string, record: SourceRecord, sizeBytes: number, mostBytes: number): void {
+    const { policy, gauges, logger } = this.#options;
     const verdict = judgeBadRecord(policy);
     const reason = workerErrors.error('record-too-large', {
-      message: `a record of ${sizeBytes} bytes does not fit into a batch of ${batchBytes} bytes`,
+      message: `a record of ${sizeBytes} bytes is larger than the ${mostBytes} bytes the topic takes`,
       where: topic,
     });
     if (verdict.deadLetter) this.#deadLetters.push(this.#deadLetter(topic, record, reason));
     if (verdict.failTask) this.#failure ??= reason;
     gauges.add(`records_${verdict.countAs}_total`, 1);
-    if (verdict.log) logger.warn({ topic, sizeBytes, batchBytes, fate: verdict.countAs }, 'a record is too large');
+    if (verdict.log) logger.warn({ topic, sizeBytes, mostBytes, fate: verdict.countAs }, 'a record is too large');
   }
 
   take(): { deadLetters: readonly TopicBatch[]; failure: unknown } {

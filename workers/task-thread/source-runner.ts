@@ -68,7 +68,10 @@ export class SourceRunner {
   async #loop(): Promise<'stopped' | 'finished'> {
     const { gate, output, errors } = this.#options;
     let outcome: 'more' | 'finished' = 'more';
-    while (outcome === 'more' && (await gate.open())) {
+    while (outcome === 'more') {
+      // Before a pause of unknown length: what is in flight must be settled, and be seen to fail if it does.
+      if (gate.paused) await this.#inFlight;
+      if (!(await gate.open())) break;
       outcome = await this.#poll();
       const built = await output.take();
       const deadLetters = errors.take();

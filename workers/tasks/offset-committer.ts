@@ -20,6 +20,8 @@ export class OffsetCommitter {
   readonly #options: OffsetCommitterOptions;
   #pending = new Map<string, SinkPosition>();
   readonly #committed = new Map<string, SinkPosition>();
+  /** What the commit under way is about; a partition that is given up is taken out, so that it is not tried again. */
+  #inFlight = new Map<string, SinkPosition>();
   #committing: Promise<void> | undefined;
   #hurry = new AbortController();
 
@@ -56,22 +58,31 @@ export class OffsetCommitter {
   forget(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) {
       this.#pending.delete(keyOf(partition));
+      this.#inFlight.delete(keyOf(partition));
       this.#committed.delete(keyOf(partition));
     }
+  }
+
+  /** Nothing is tried any more. */
+  close(): void {
+    this.#pending.clear();
+    this.#inFlight.clear();
+    this.#hurry.abort();
   }
 
   async #commitPending(): Promise<void> {
     const { commit, logger } = this.#options;
     while (this.#pending.size > 0) {
-      const positions = this.#pending;
+      this.#inFlight = this.#pending;
       this.#pending = new Map();
       try {
-        await commit([...positions.values()]);
-        for (const [key, position] of positions) this.#committed.set(key, position);
+        await commit([...this.#inFlight.values()]);
+        this.known([...this.#inFlight.values()]);
         await this.#rest(betweenCommitsMs);
       } catch (error) {
+        if (this.#inFlight.size === 0) continue;
         logger.warn({ reason: describeError(error) }, 'offsets could not be committed and are tried again');
-        for (const [key, position] of positions) if (!this.#pending.has(key)) this.#pending.set(key, position);
+        for (const [key, position] of this.#inFlight) if (!this.#pending.has(key)) this.#pending.set(key, position);
         await this.#options.clock.sleep(retryAfterMs);
       }
     }

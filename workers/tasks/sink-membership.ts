@@ -92,8 +92,9 @@ export class SinkMembership {
   async leave(): Promise<void> {
     if (this.#joined !== undefined) await this.flush();
     this.#left = true;
-    this.#owned.clear();
     await this.#joined?.leave();
+    this.#owned.clear();
+    this.#committer.close();
   }
 
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<void> {

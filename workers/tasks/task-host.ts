@@ -8,6 +8,7 @@ import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
 import type { AssignedPartition, FromThread, PlainError, TaskSpec, ToThread } from '../task-thread/messages.ts';
 import { plainError } from '../task-thread/plain-error.ts';
+import type { TopicFacts } from '../topics.ts';
 
 /** What V8 may use in one task's thread; buffers outside the heap are bounded by the task's own limits. */
 export interface ThreadLimits {
@@ -24,11 +25,14 @@ export interface TaskHostOptions {
   readonly onCommit: (positions: readonly SinkPosition[]) => void;
   readonly onGauges: (totals: Readonly<Record<string, number>>, values: Readonly<Record<string, number>>) => void;
   readonly onActiveTopic: (topic: string) => void;
-  /** Makes sure that a topic exists; answers its partition count. */
-  readonly ensureTopic: (topic: string, purpose: 'records' | 'dead letters') => Promise<number>;
+  /** Makes sure that a topic exists. */
+  readonly ensureTopic: (topic: string, purpose: 'records' | 'dead letters') => Promise<TopicFacts>;
 }
 
-export type TaskEnd = { readonly how: 'stopped' | 'finished' } | { readonly how: 'failed'; readonly error: PlainError };
+export type TaskEnd =
+  | { readonly how: 'stopped' }
+  | { readonly how: 'finished' }
+  | { readonly how: 'failed'; readonly error: PlainError };
 
 const entry = new URL('../task-thread/entry.js', import.meta.url);
 
@@ -154,7 +158,7 @@ export class TaskHost {
 
   #ensureTopic(id: number, topic: string, purpose: 'records' | 'dead letters'): void {
     this.#options.ensureTopic(topic, purpose).then(
-      (partitionCount) => this.#post({ type: 'topicReady', id, partitionCount }),
+      (facts) => this.#post({ type: 'topicReady', id, topic: facts }),
       (error) => this.#post({ type: 'topicFailed', id, error: plainError(error) }),
     );
   }

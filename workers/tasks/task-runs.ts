@@ -3,7 +3,8 @@
 import type { Catalogue } from '../../config/index.ts';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
-import type { Clock } from '../../core/base/clock.ts';
+import type { Clock, Timer } from '../../core/base/clock.ts';
+import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
 import { workerErrors } from '../error-codes.ts';
@@ -38,6 +39,9 @@ export interface TaskRunsOptions {
 }
 
 export type Numbers = Readonly<Record<string, number>>;
+
+/** How often a sink that reads by pattern looks for new topics. */
+const topicsEveryMs = 30_000;
 
 /** A run with what a bounded run of the whole worker needs of it. */
 export interface SteeredRun extends TaskRun {
@@ -123,7 +127,10 @@ export class TaskRuns {
       onFailed: (error) => host.fail(plainError(error)),
     });
     membership.join().catch((error) => host.fail(plainError(error)));
+    const isStale = async () => String(await topics.matching(typed.topics, typed['topics.regex'])) !== String(names);
+    const watch = typed['topics.regex'] === undefined ? undefined : this.#watchTopics(isStale, host);
     const ended = host.ended.then(async (end) => {
+      watch?.cancel();
       await membership.leave().catch(() => {});
       return end;
     });
@@ -143,6 +150,26 @@ export class TaskRuns {
         await membership.flush();
       },
     };
+  }
+
+  /** A new topic that the pattern matches is read after a fresh start of the task. */
+  #watchTopics(isStale: () => Promise<boolean>, host: TaskHost): Timer {
+    const { clock, logger } = this.#options;
+    let timer = clock.timer(topicsEveryMs, tick);
+    const again = () => {
+      timer = clock.timer(topicsEveryMs, tick);
+    };
+    const stop = () => void host.stop(this.#stopMs);
+    function tick(): void {
+      isStale().then(
+        (stale) => (stale ? stop() : again()),
+        (error) => {
+          logger.warn({ reason: describeError(error) }, 'could not look for new topics');
+          again();
+        },
+      );
+    }
+    return { cancel: () => timer.cancel() };
   }
 
   #host(

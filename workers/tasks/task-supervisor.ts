@@ -112,10 +112,12 @@ export class TaskSupervisor {
   /** Shows how the run ended; answers how long to wait before the next one, undefined for until somebody asks. */
   #afterEnd(end: TaskEnd, ranMs: number): number | undefined {
     const { policy, clock, logger } = this.#options;
-    if (end.how !== 'failed') {
-      this.#show({ state: this.#openState(), finished: end.how === 'finished' });
+    if (end.how === 'finished') {
+      this.#show({ state: this.#openState(), finished: true });
       return undefined;
     }
+    // Nobody asked for it here: what the run stands on changed, and the next one stands on the new.
+    if (end.how === 'stopped') return 0;
     const { error } = end;
     const decision = onTaskFailure(policy, this.#history, { ranMs, retriable: error.retriable });
     this.#history = decision.history;

@@ -65,7 +65,6 @@ class Harness {
       taskIndex: 0,
       connectorName: 'scripted',
       policy: { tolerance: 'none', deadLetterTopic: undefined, contextHeaders: true, logEnabled: false, ...policy },
-      batchBytes: 1_000,
       gauges,
       logger: silentLogger,
     });
@@ -110,8 +109,8 @@ class Harness {
         pollBytes: 10_000,
         batchBytes: 1_000,
         compression: 'none',
-        partitionCount: async () => 1,
-        onOversized: (topic, record, sizeBytes) => errors.oversized(topic, record, sizeBytes),
+        topicFacts: async () => ({ partitionCount: 1, maxBatchBytes: 1_500 }),
+        onOversized: (...oversized) => errors.oversized(...oversized),
       }),
       errors,
       delivery: atLeastOnceDelivery({
@@ -273,6 +272,18 @@ describe('the source runner', () => {
   });
 });
 
+test('a record larger than the batches aimed at goes alone, as far as its topic takes it', async () => {
+  const topicFacts = async () => ({ partitionCount: 1, maxBatchBytes: 1_500 });
+  const refused: number[] = [];
+  const onOversized = (...[, , sizeBytes]: [string, SourceRecord, number, number]) => void refused.push(sizeBytes);
+  const output = new BatchOutput({ pollBytes: 9_000, batchBytes: 1_000, compression: 'none', topicFacts, onOversized });
+  await output.prepare('large');
+  for (const size of [10, 1_300, 10, 1_600]) output.partition('large', 0).append(Buffer.alloc(size), 0, size, 1);
+  const { batches } = await output.take();
+  expect(batches.map(({ batch }) => batch.length > 1_000)).toEqual([false, true, false]);
+  expect(refused).toHaveLength(1);
+});
+
 describe('a record that no batch can hold', () => {
   const tooLarge: Step = (output) => {
     const appender = output.partition('numbers', 0);
@@ -321,7 +332,7 @@ describe('the batches of a poll', () => {
       pollBytes: 100_000,
       batchBytes: 1_000,
       compression: 'none',
-      partitionCount: async () => 4,
+      topicFacts: async () => ({ partitionCount: 4, maxBatchBytes: 1_500 }),
       onOversized: () => {},
     });
     const fill = () => {
