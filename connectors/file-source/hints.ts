@@ -1,16 +1,12 @@
 /** Asks the operating system to report changes. Reports get lost and merged, so they only say where to look at once. */
 
 import type { Stats } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
-import { errorCode } from './file-access.ts';
+import { errorCode, isRemoteOrMissing } from './file-access.ts';
 import type { GlobPlan } from './glob-plan.ts';
-
-/** File systems that do not report what other machines do: NFS, SMB in three versions, FUSE, 9p, Ceph. */
-const remoteFileSystems = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400]);
 
 /** Paths noted until somebody looks; past it a scan is due anyway. */
 const mostPaths = 10_000;
@@ -40,8 +36,7 @@ export class Hints {
     const { plan, logger } = this.#options;
     const folders: string[] = [];
     for (const folder of plan.watchFolders) {
-      const type = await fileSystemType(folder);
-      if (type === undefined || remoteFileSystems.has(type)) {
+      if (await isRemoteOrMissing(folder)) {
         logger.info(
           { folder },
           'changes are found by scanning alone: the folder is missing or on a network file system',
@@ -97,12 +92,4 @@ function isIgnored(plan: GlobPlan, each: string, stats: Stats | undefined): bool
     const below = path.relative(folder, each);
     return !below.startsWith('..') && entersFolder(below.split(path.sep));
   });
-}
-
-async function fileSystemType(folder: string): Promise<number | undefined> {
-  try {
-    return (await statfs(folder)).type;
-  } catch {
-    return undefined;
-  }
 }

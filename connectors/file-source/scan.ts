@@ -2,7 +2,17 @@
 
 import * as fs from 'node:fs/promises';
 import path from 'node:path';
-import { errorCode, type FileFacts, factsOf, inodeKey, type RawPath, statPath } from './file-access.ts';
+import { setImmediate } from 'node:timers/promises';
+import {
+  errorCode,
+  type FileFacts,
+  factsOf,
+  inodeKey,
+  isRemoteOrMissing,
+  type RawPath,
+  statPath,
+  statPathNow,
+} from './file-access.ts';
 import type { GlobPlan, SearchRoot } from './glob-plan.ts';
 
 export interface Sighting {
@@ -33,8 +43,8 @@ export interface ScanResult {
   readonly problems: readonly ScanProblem[];
 }
 
-/** Files looked at side by side; the thread pool has four threads. */
-const statsAtOnce = 32;
+/** Files looked at before other work has its turn: about a third of a millisecond. */
+const statsAtOnce = 64;
 
 /** Resolves early, with what it has so far, when the signal aborts. */
 export async function scanFiles(
@@ -71,6 +81,8 @@ class Scan {
   readonly problems: ScanProblem[] = [];
   readonly #plan: GlobPlan;
   readonly #signal: AbortSignal;
+  /** Remote file systems may hang, and must not hang more than the looking. */
+  #isRemote = false;
 
   constructor(plan: GlobPlan, signal: AbortSignal) {
     this.#plan = plan;
@@ -85,6 +97,7 @@ class Scan {
   }
 
   async walk(root: SearchRoot): Promise<void> {
+    this.#isRemote = await isRemoteOrMissing(root.folder);
     const todo: Folder[] = [{ path: root.folder, raw: root.folder, names: [], above: [] }];
     for (let folder = todo.pop(); folder !== undefined && !this.#signal.aborted; folder = todo.pop()) {
       const stats = await this.#try(folder.path, () => statPath(folder!.raw));
@@ -133,7 +146,12 @@ class Scan {
 
   async #lookAll(entries: readonly Entry[], isStray: boolean): Promise<void> {
     for (let i = 0; i < entries.length && !this.#signal.aborted; i += statsAtOnce) {
-      await Promise.all(entries.slice(i, i + statsAtOnce).map((each) => this.#look(each.path, each.raw, isStray)));
+      const some = entries.slice(i, i + statsAtOnce);
+      if (this.#isRemote) await Promise.all(some.map((each) => this.#look(each.path, each.raw, isStray)));
+      else {
+        for (const each of some) this.#lookNow(each, isStray);
+        await setImmediate();
+      }
     }
   }
 
@@ -142,15 +160,28 @@ class Scan {
     if (stats?.isFile()) this.found.set(file, { path: file, raw, facts: factsOf(stats), isStray });
   }
 
+  #lookNow({ path: file, raw }: Entry, isStray: boolean): void {
+    try {
+      const stats = statPathNow(raw);
+      if (stats?.isFile()) this.found.set(file, { path: file, raw, facts: factsOf(stats), isStray });
+    } catch (error) {
+      this.#note(file, error);
+    }
+  }
+
   async #try<T>(where: string, attempt: () => Promise<T>): Promise<T | undefined> {
     try {
       return await attempt();
     } catch (error) {
-      const code = errorCode(error);
-      // Gone since it was listed, or a link that leads in a circle or nowhere.
-      if (code !== 'ENOENT' && code !== 'ELOOP' && code !== 'ENOTDIR') this.problems.push({ path: where, code });
+      this.#note(where, error);
       return undefined;
     }
+  }
+
+  #note(where: string, error: unknown): void {
+    const code = errorCode(error);
+    // Gone since it was listed, or a link that leads in a circle or nowhere.
+    if (code !== 'ENOENT' && code !== 'ELOOP' && code !== 'ENOTDIR') this.problems.push({ path: where, code });
   }
 }
 

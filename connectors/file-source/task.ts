@@ -259,10 +259,14 @@ export class FileSourceTask implements SourceTask {
   }
 
   async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (ms <= 0 || this.#isInterrupted) return;
+    if (ms <= 0 || this.#isInterrupted || signal.aborted) return;
     const pause = new AbortController();
+    const stop = () => pause.abort();
     this.#pause = pause;
-    await this.#parts.context.clock.sleep(ms, AbortSignal.any([signal, pause.signal])).catch(() => {});
+    // Combined signals would stay with the long-lived one; a listener is taken off again.
+    signal.addEventListener('abort', stop, { once: true });
+    await this.#parts.context.clock.sleep(ms, pause.signal).catch(() => {});
+    signal.removeEventListener('abort', stop);
     this.#pause = undefined;
   }
 }
