@@ -5,7 +5,7 @@ import type { StoredPart, Upload } from '../store/store.ts';
 import type { Workshop } from './workshop.ts';
 
 /** What S3 demands of every part but the last. */
-export const smallestPart = 5 * 1024 * 1024;
+const smallestPart = 5 * 1024 * 1024;
 
 /** S3 allows 10,000; the last one is kept for the rest of the file. */
 const mostFullParts = 9_999;
