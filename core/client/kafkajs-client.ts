@@ -33,16 +33,14 @@ export function createKafkajs(options: KafkajsOptions): Kafka {
 }
 
 /**
- * kafkajs calls every answer with an error code an error, also those that are part of the protocol (a rebalance, a
- * coordinator that moved), and cures most of the rest. What it cannot cure it throws, and that is reported by the caller.
+ * All of it is for debugging: kafkajs calls every answer with an error code an error, also those that are part of the
+ * protocol, and every attempt it repeats. What it cannot cure it throws, and whoever called says so.
  */
 function log(
   logger: Logger,
-  { namespace, level, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }: LogEntry,
+  { namespace, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }: LogEntry,
 ): void {
-  const said = { kafkajs: namespace, ...fields };
-  if (level === logLevel.ERROR && namespace !== 'Connection') logger.warn(said, message);
-  else logger.debug(said, message);
+  logger.debug({ kafkajs: namespace, ...fields }, message);
 }
 
 let isTimerWarningMuted = false;

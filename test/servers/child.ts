@@ -71,8 +71,14 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     stdio: ['ignore', log, log],
   });
   closeSync(log);
+  // A test run that is itself ended early leaves nothing behind.
+  const killWithUs = () => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
   const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
+    child.once('exit', () => {
+      process.off('exit', killWithUs);
+      resolve();
+    });
     child.once('error', () => resolve());
   });
   const server = serverProcess(child, exited);

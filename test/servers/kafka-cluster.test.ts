@@ -57,14 +57,16 @@ describe('client on three brokers', () => {
     const reading = new AbortController();
     const reader = (async () => {
       const cursor = new RecordCursor();
-      while (!reading.signal.aborted) {
-        for (const { partition, records, fetchOffset } of await fetcher.next(reading.signal).catch(() => [])) {
+      for (;;) {
+        for (const { partition, records, fetchOffset } of await fetcher.next(reading.signal)) {
           cursor.reset(records, fetchOffset);
-          while (cursor.next())
+          while (cursor.next()) {
             seen[partition]!.push(cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueEnd));
+          }
         }
       }
     })();
+    reader.catch(() => {});
     let isTroubleOver = false;
     const trouble = (async () => {
       await sleep(1_000);
@@ -95,8 +97,8 @@ describe('client on three brokers', () => {
     }
     const isComplete = () => seen.every((values) => values.length >= expected.length);
     for (let waitedMs = 0; !isComplete() && waitedMs < 20_000; waitedMs += 50) await sleep(50);
-    reading.abort();
-    await reader;
+    reading.abort(new Error('read enough'));
+    await expect(reader).rejects.toThrow('read enough');
     for (const values of seen) expect(values).toEqual(expected);
     producer.close();
     fetcher.close();
