@@ -13,7 +13,7 @@ export interface TopicSpec {
 }
 
 /** The part of core/client's administration that workers use. */
-export interface TopicAdmin {
+interface TopicAdmin {
   /** Creates the topics that are missing; those that are there stay as they are. */
   ensureTopics(topics: readonly TopicSpec[]): Promise<unknown>;
   listTopics(): Promise<readonly string[]>;

@@ -40,7 +40,7 @@ export interface WorkerOptions {
 }
 
 /** Kafka Connect's three topics, by our names for them. */
-export interface InternalTopics {
+interface InternalTopics {
   readonly config: string;
   readonly offsets: string;
   readonly offsetsPartitions: number;
@@ -51,7 +51,7 @@ export interface InternalTopics {
 }
 
 /** Few partitions: a topic of a single process is read whole at every start. Kafka Connect makes 25 and 5. */
-export const defaultTopics: InternalTopics = {
+const defaultTopics: InternalTopics = {
   config: 'millrace-configs',
   offsets: 'millrace-offsets',
   offsetsPartitions: 4,
@@ -62,7 +62,7 @@ export const defaultTopics: InternalTopics = {
 
 const mib = 1024 * 1024;
 
-export const defaultLimits: TaskLimits = {
+const defaultLimits: TaskLimits = {
   pollBytes: 2 * mib,
   batchBytes: 1_000_000,
   fetchBytes: 4 * mib,
@@ -71,7 +71,7 @@ export const defaultLimits: TaskLimits = {
   longestRetryDelayMs: 10_000,
 };
 
-export const defaultThreadLimits: ThreadLimits = { oldGenerationMb: 256, youngGenerationMb: 8 };
+const defaultThreadLimits: ThreadLimits = { oldGenerationMb: 256, youngGenerationMb: 8 };
 
 /** The options with every assumption filled in. */
 export interface WorkerSettings {

@@ -1,3 +1,5 @@
+/** The fate of bad records under each combination of settings. */
+
 import { describe, expect, test } from 'vitest';
 import { type ErrorPolicy, errorPolicyOf, judgeBadRecord } from '../../workers/tolerance.ts';
 

@@ -15,7 +15,7 @@ export interface OffsetEntry {
 }
 
 /** The part of core/client's administration that this uses. */
-export interface GroupAdmin {
+interface GroupAdmin {
   fetchGroupOffsets(groupId: string): Promise<readonly SinkPosition[]>;
   /** Rejects with `client/group-fenced` while the group has members. */
   setGroupOffsets(groupId: string, offsets: readonly SinkPosition[]): Promise<void>;

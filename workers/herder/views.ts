@@ -11,7 +11,7 @@ export interface ConnectorInfo {
   readonly type: ConnectorKind | 'unknown';
 }
 
-export interface PartStatus {
+interface PartStatus {
   readonly state: RunState;
   readonly worker_id: string;
   readonly version?: string;
@@ -23,7 +23,7 @@ export interface TaskStatus extends PartStatus {
 }
 
 /** Beyond Kafka Connect: what its own fields do not say. */
-export interface ConnectorHealth {
+interface ConnectorHealth {
   /** DEGRADED: the connector runs and a task of it failed. */
   readonly state: RunState | 'DEGRADED';
   /** Automatic restarts of its tasks since the worker started. */
@@ -69,11 +69,6 @@ export function connectorStatus(
   const tasks = [...(statuses.tasks.get(name) ?? [])].sort((a, b) => a[0] - b[0]);
   const shown = tasks.map(([id, status]) => ({ id, ...partStatus(status) }));
   return { name, connector: partStatus(own), tasks: shown, type, health: healthOf(own, tasks, extras) };
-}
-
-export function taskStatus(statuses: StatusState, name: string, index: number): TaskStatus | undefined {
-  const status = statuses.tasks.get(name)?.get(index);
-  return status === undefined ? undefined : { id: index, ...partStatus(status) };
 }
 
 function partStatus({ state, workerId, trace, version }: Status): PartStatus {

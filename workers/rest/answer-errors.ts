@@ -42,7 +42,7 @@ export function answerErrors(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-export function sendError(reply: FastifyReply, status: number, message?: string): FastifyReply {
+function sendError(reply: FastifyReply, status: number, message?: string): FastifyReply {
   const text = message ?? `HTTP ${status} ${reasonOfStatus[status] ?? ''}`.trim();
   return reply.code(status).send({ error_code: status, message: text });
 }

@@ -81,7 +81,7 @@ export function existing(herder: Herder, name: string): Settings {
   throw workerErrors.error('connector-missing', { message: `Connector ${name} not found`, where: name });
 }
 
-export function statusOf(herder: Herder, name: string): ConnectorStatus {
+function statusOf(herder: Herder, name: string): ConnectorStatus {
   const status = herder.status(name);
   if (status !== undefined) return status;
   throw workerErrors.error('no-status', { message: `No status found for connector ${name}`, where: name });

@@ -18,7 +18,7 @@ export interface RestartRequest {
 }
 
 /** The tasks a commit record made current. */
-export interface TaskSet {
+interface TaskSet {
   readonly tasks: readonly Settings[];
   /** The connector's settings these tasks were planned from. */
   readonly plannedFrom: Settings;

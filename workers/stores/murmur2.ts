@@ -4,7 +4,7 @@ const seed = 0x9747b28c;
 const factor = 0x5bd1e995;
 
 /** 32-bit murmur2 as Kafka's producer computes it (`Utils.murmur2`). */
-export function murmur2(key: Uint8Array): number {
+function murmur2(key: Uint8Array): number {
   const length = key.length;
   let hash = seed ^ length;
   let position = 0;

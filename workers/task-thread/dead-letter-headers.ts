@@ -3,7 +3,7 @@
 import type { RecordHeader } from '../../connectors/contract/record.ts';
 import { MillraceError, messageOf } from '../../core/base/errors.ts';
 
-export type ErrorStage = 'TASK_PUT' | 'TASK_POLL' | 'KAFKA_PRODUCE';
+type ErrorStage = 'TASK_PUT' | 'TASK_POLL' | 'KAFKA_PRODUCE';
 
 export interface DeadLetterContext {
   readonly connector: string;

@@ -10,7 +10,7 @@ export interface TopicBatch {
 }
 
 /** The part of core/client's producer that runners use. */
-export interface BatchProducer {
+interface BatchProducer {
   /** Resolves when every batch is acknowledged by all in-sync replicas. */
   send(batches: readonly TopicBatch[], signal?: AbortSignal): Promise<unknown>;
 }

@@ -28,7 +28,7 @@ export interface RunFetcher {
 }
 
 /** A cursor that can be set to the start of a run again. */
-export interface RunCursor extends SinkRecords {
+interface RunCursor extends SinkRecords {
   /** Stands before the first record at or above `fromOffset` of these whole batches. */
   reset(batches: Buffer, fromOffset: number): void;
 }

@@ -50,7 +50,7 @@ export function onTaskFailure(
 }
 
 /** 0, first, 2·first, 4·first … up to the longest. */
-export function delayBeforeRestartMs(policy: RestartPolicy, failuresInARow: number): number {
+function delayBeforeRestartMs(policy: RestartPolicy, failuresInARow: number): number {
   if (failuresInARow <= 1) return 0;
   return Math.min(policy.firstDelayMs * 2 ** Math.min(failuresInARow - 2, 40), policy.longestDelayMs);
 }

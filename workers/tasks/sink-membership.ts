@@ -23,7 +23,7 @@ export interface GroupEvents {
 }
 
 /** The task's thread, as far as partitions are concerned. */
-export interface PartitionUser {
+interface PartitionUser {
   assigned(partitions: readonly AssignedPartition[]): void;
   revoked(partitions: readonly TopicPartition[], lost: boolean): Promise<void>;
 }

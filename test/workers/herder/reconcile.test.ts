@@ -1,3 +1,5 @@
+/** What follows from the records of the config topic: plans, tasks, pauses. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { desiredOf } from '../../../workers/herder/reconcile.ts';

@@ -1,3 +1,5 @@
+/** The records of the internal topics, byte for byte as Kafka Connect writes them. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, type JsonValue } from '../../../workers/stores/canonical-json.ts';

@@ -1,3 +1,5 @@
+/** What a sink task may commit, by example and for any order of events. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CommitTracker } from '../../../workers/task-thread/commit-tracker.ts';

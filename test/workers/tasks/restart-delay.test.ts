@@ -1,3 +1,5 @@
+/** When a failed task is started again. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
