@@ -2,7 +2,7 @@
 
 import { formatBytes, formatCount } from './units.ts';
 
-export interface Progress {
+interface Progress {
   readonly sourceRecords: number;
   readonly sourceBytes: number;
   readonly sinkRecords: number;

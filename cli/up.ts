@@ -1,7 +1,7 @@
 /** `millrace up`: broker, worker and REST in one process, running pipelines until it is stopped or, with --once, done. */
 
 import type { CompiledPipeline } from '../config/index.ts';
-import { formatProblems, loadPipelines } from '../config/index.ts';
+import { formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
 import { catalogue, loadConnector } from '../connectors/catalogue.ts';
 import { systemClock } from '../core/base/clock.ts';
 import { Lifecycle } from '../core/base/lifecycle.ts';
@@ -41,7 +41,7 @@ const progressEveryMs = 250;
 export async function up(options: UpOptions): Promise<ExitCode> {
   const { pipelines, problems } = await loadPipelines([...options.paths], { catalogue, env: process.env });
   if (problems.length > 0)
-    process.stderr.write(`${formatProblems(problems, { color: process.stderr.isTTY === true })}\n`);
+    process.stderr.write(formatProblems(problems, { color: wantsColor(process.stderr, process.env) }));
   if (problems.some((problem) => problem.severity === 'error')) return exitCodes.invalidConfiguration;
 
   const line = new ProgressLine(process.stderr);

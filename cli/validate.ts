@@ -1,6 +1,6 @@
 /** `millrace validate FILE …`: every problem of every file at once, or what the files compile to. */
 
-import { formatProblems, loadPipelines } from '../config/index.ts';
+import { formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
 import { catalogue } from '../connectors/catalogue.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
@@ -21,7 +21,7 @@ export async function validate({ paths, json }: ValidateOptions): Promise<ExitCo
     process.stdout.write(`${JSON.stringify({ valid: isValid, problems, pipelines: names }, null, 2)}\n`);
   } else {
     if (problems.length > 0)
-      process.stderr.write(`${formatProblems(problems, { color: process.stderr.isTTY === true })}\n`);
+      process.stderr.write(formatProblems(problems, { color: wantsColor(process.stderr, process.env) }));
     if (isValid) {
       for (const { name, connectors } of pipelines) {
         process.stdout.write(`${name}: valid (${connectors.map((connector) => connector.name).join(', ')})\n`);
