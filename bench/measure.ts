@@ -1,7 +1,8 @@
 /** What a process cost: CPU-seconds and peak memory as the kernel counts them, wall time, medians and spread over runs. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 
 /** Linux counts process time in hundredths of a second wherever Node runs (USER_HZ). */
 const ticksPerSecond = 100;
@@ -27,14 +28,38 @@ export function sampleProcess(pid: number): ProcessSample {
   return { cpuSeconds, peakRssMb: Number(peak?.[1] ?? 0) / 1024 };
 }
 
+/** CPU-seconds so far by thread name, so that it shows what compiles, collects garbage and waits for the disk. */
+export function sampleThreads(pid: number): Map<string, number> {
+  const seconds = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    seconds.set(name, (seconds.get(name) ?? 0) + ticks / ticksPerSecond);
+  }
+  return seconds;
+}
+
+/** Sets the peak back to what is resident now, for a process that lives through several runs. */
+export function resetPeakRss(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
 const sampleEveryMs = 20;
+
+export interface CommandCost extends Cost {
+  readonly output: string;
+  /** CPU-seconds by thread name. */
+  readonly threads: ReadonlyMap<string, number>;
+}
 
 /** Runs a command to its end; throws with its output when it fails. */
 export function measureCommand(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-): Promise<Cost & { output: string }> {
+): Promise<CommandCost> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -48,20 +73,28 @@ export function measureCommand(
     const sampler = startSampling(child);
     child.on('error', reject);
     child.on('close', (code) => {
-      const { cpuSeconds, peakRssMb } = sampler.stop();
+      const { cpuSeconds, peakRssMb, threads } = sampler.stop();
       const wallSeconds = (performance.now() - started) / 1000;
-      if (code === 0) resolve({ wallSeconds, cpuSeconds, peakRssMb, output });
+      if (code === 0) resolve({ wallSeconds, cpuSeconds, peakRssMb, threads, output });
       else reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`));
     });
   });
 }
 
 /** Keeps the last sample of a process, because nothing is left to read once it has ended. */
-export function startSampling(child: ChildProcess): { stop(): ProcessSample } {
+export function startSampling(child: ChildProcess): {
+  stop(): ProcessSample & { threads: ReadonlyMap<string, number> };
+} {
   let last: ProcessSample = { cpuSeconds: 0, peakRssMb: 0 };
+  const threads = new Map<string, number>();
   const sample = () => {
     try {
-      if (child.pid !== undefined) last = sampleProcess(child.pid);
+      if (child.pid === undefined) return;
+      const { cpuSeconds, peakRssMb } = sampleProcess(child.pid);
+      // A process that is ending has given its memory back already.
+      last = { cpuSeconds, peakRssMb: Math.max(peakRssMb, last.peakRssMb) };
+      // A thread that has ended keeps what it was seen with last.
+      for (const [name, seconds] of sampleThreads(child.pid)) threads.set(name, seconds);
     } catch {
       // The process has just ended: the last sample stands.
     }
@@ -71,7 +104,7 @@ export function startSampling(child: ChildProcess): { stop(): ProcessSample } {
     stop() {
       sample();
       clearInterval(interval);
-      return last;
+      return { ...last, threads };
     },
   };
 }
@@ -96,6 +129,13 @@ export function formatSpread(values: readonly number[]): string {
   const digits = median >= 100 ? 0 : median >= 10 ? 1 : 2;
   const format = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: digits });
   return `${format(median)} (${format(min)}–${format(max)})`;
+}
+
+/** What a reader needs to judge the numbers: processor, cores, memory, kernel, runtime. */
+export function describeMachine(): string {
+  const cores = cpus();
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  return `${cores.length} × ${cores[0]?.model.trim()}, ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}, load ${loadavg()[0]?.toFixed(1)}`;
 }
 
 /** A markdown table. */

@@ -54,5 +54,5 @@ function lineOf(kind: LineKind, file: number, index: number): string {
     const line = `10.${mixed & 255}.${(mixed >>> 8) & 255}.7 - - [20/Nov/2026:12:${String(index % 60).padStart(2, '0')}:00 +0000] "GET ${path} HTTP/1.1" ${status} ${mixed % 99_991} "-" "${agent}"`;
     return `${line.slice(0, 233).padEnd(233, '.')}\n`;
   }
-  return `${JSON.stringify({ ts: 1_795_000_000_000 + index, level: status === 200 ? 'info' : 'warn', host: `web-${file}`, path, status, bytes: mixed % 99_991, ms: mixed % 1000, agent })}\n`;
+  return `${JSON.stringify({ ts: 1_795_000_000_000 + index, level: status === 200 ? 'info' : 'warn', host: `web-${file}`, path, status, bytes: mixed % 99_991, ms: mixed % 1000, trace: (mixed ^ 0x2545f491).toString(36), user: `u${mixed % 10_007}`, agent })}\n`;
 }

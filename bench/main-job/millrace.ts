@@ -1,0 +1,71 @@
+/** Runs the real `millrace` command as a user would, measures it, and looks at what it left behind. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../../core/base/clock.ts';
+import { silentLogger } from '../../core/base/logger.ts';
+import { connectCluster, topicEnds } from '../../core/client/index.ts';
+import { startMillrace } from '../../test/crash/millrace-child.ts';
+import { type CommandCost, measureCommand } from '../measure.ts';
+import { describeProfiles, profilingFlags } from './profile.ts';
+
+const bin = resolve(import.meta.dirname, '../../cli/bin.js');
+const freePorts = ['--listen', '127.0.0.1:0', '--rest', '127.0.0.1:0'];
+
+export interface MillraceRun {
+  readonly pipeline: string;
+  readonly dataDir: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Node leaves its CPU profiles here. */
+  readonly profileInto?: string | undefined;
+}
+
+/** `millrace up … --once` with everything at its default but the ports. */
+export async function runOnce({ pipeline, dataDir, env, profileInto }: MillraceRun): Promise<CommandCost> {
+  const flags = profileInto === undefined ? [] : profilingFlags(profileInto);
+  const args = [...flags, bin, 'up', pipeline, '--once', '--data-dir', dataDir, ...freePorts, '--log-level', 'warn'];
+  const cost = await measureCommand(process.execPath, args, env);
+  if (profileInto !== undefined) console.log(describeProfiles(profileInto));
+  return cost;
+}
+
+/** `millrace up …` that follows its files, until it is killed. */
+export function startFollowing({ pipeline, dataDir, env }: MillraceRun) {
+  return startMillrace(['up', pipeline, '--data-dir', dataDir, ...freePorts, '--log-level', 'warn'], env);
+}
+
+/** Records of a topic in a stopped data directory, asked of a broker that is started on it for the question. */
+export async function countRecords(dataDir: string, topic: string): Promise<number> {
+  const broker = startMillrace(['broker', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn']);
+  try {
+    const [, address = ''] = await broker.waitFor(/^broker\s+(\S+)/m);
+    return await countAt([address], topic);
+  } finally {
+    broker.process.kill('SIGTERM');
+    await broker.ended;
+  }
+}
+
+/** The end offsets of a topic's partitions, summed. */
+export async function countAt(bootstrapServers: string[], topic: string): Promise<number> {
+  const cluster = connectCluster({ bootstrapServers, clientId: 'bench', clock: systemClock, logger: silentLogger });
+  try {
+    const ends = await topicEnds(cluster, topic);
+    return ends.reduce((sum, { offset }) => sum + offset, 0);
+  } finally {
+    cluster.close();
+  }
+}
+
+/** Writes a pipeline file into the folder and answers its path. */
+export function pipelineFile(folder: string, name: string, lines: readonly string[]): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${name}.yaml`);
+  writeFileSync(path, `${[`pipeline: ${name}`, ...lines].join('\n')}\n`);
+  return path;
+}
+
+/** Throws when the far end does not hold what was put in: such a run is no measurement. */
+export function mustEqual(what: string, found: number, expected: number): void {
+  if (found !== expected) throw new Error(`${what}: ${found} where ${expected} were put in`);
+}

@@ -1,0 +1,44 @@
+/** Lists the measurements and runs one by name: `npm run bench`, `npm run bench -- NAME [options]`. */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+interface Measurement {
+  readonly name: string;
+  readonly file: string;
+  readonly question: string;
+}
+
+const measurements: readonly Measurement[] = [
+  {
+    name: 'file-to-topic',
+    file: 'main-job/file-to-topic.ts',
+    question: 'bytes of log per CPU-second from files into a topic; beside rsyslog and Kafka Connect',
+  },
+  {
+    name: 'topic-to-s3',
+    file: 'main-job/topic-to-s3.ts',
+    question: 'JSON records per CPU-second from a topic into zstd objects',
+  },
+  { name: 'whole-job', file: 'main-job/whole-job.ts', question: 'both halves in one run' },
+  { name: 'first-object', file: 'main-job/first-object.ts', question: 'seconds from the start to the first object' },
+  { name: 'client', file: 'client/run.ts', question: 'produce and consume beside kafkajs' },
+  { name: 'log', file: 'log/append.ts', question: "the log's own cost of an append" },
+  { name: 'file-source', file: 'file-source/read.ts', question: 'the file source alone' },
+  { name: 's3-sink', file: 's3-sink/run.ts', question: 'the S3 sink alone' },
+  { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },
+];
+
+const [name, ...options] = process.argv.slice(2);
+const chosen = measurements.find((measurement) => measurement.name === name);
+if (chosen === undefined) {
+  const width = Math.max(...measurements.map((measurement) => measurement.name.length));
+  for (const { name: each, question } of measurements) console.log(`${each.padEnd(width)}  ${question}`);
+  console.log('\nnpm run bench -- NAME [--rounds N] [--megabytes N] [--no-peers] [--profile]');
+  process.exitCode = name === undefined ? 0 : 2;
+} else {
+  const child = spawn(process.execPath, [join(import.meta.dirname, chosen.file), ...options], { stdio: 'inherit' });
+  child.on('close', (code) => {
+    process.exitCode = code ?? 1;
+  });
+}
