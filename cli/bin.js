@@ -14,8 +14,9 @@ if (major < 22 || (major === 22 && minor < 22)) {
 }
 enableCompileCache?.();
 
-// A checkout runs the TypeScript as it is; a published package holds the compiled form, because Node does not strip
-// types below node_modules.
-const compiled = new URL('../dist/cli/main.js', import.meta.url);
-const { main } = await import(existsSync(compiled) ? compiled.href : './main.ts');
+// A checkout runs the TypeScript as it is, whatever was once compiled there; a package holds only the compiled form,
+// because Node does not strip types below node_modules.
+const source = new URL('./main.ts', import.meta.url);
+const program = existsSync(source) ? source : new URL('../dist/cli/main.js', import.meta.url);
+const { main } = await import(program.href);
 await main(process.argv.slice(2));

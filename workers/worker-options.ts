@@ -1,5 +1,6 @@
 /** What a worker can be told, and what it assumes otherwise. */
 
+import { extname } from 'node:path';
 import type { Catalogue } from '../config/index.ts';
 import type { SinkConnector } from '../connectors/contract/sink.ts';
 import type { SourceConnector } from '../connectors/contract/source.ts';
@@ -87,6 +88,9 @@ export interface WorkerSettings {
   readonly planTimeoutMs: number;
 }
 
+/** `.ts` in a checkout, `.js` in the compiled form that a package holds. */
+const ownExtension = extname(import.meta.filename);
+
 /** In a bounded run a task that keeps failing must not keep it from ending: about two minutes of restarts. */
 const restartsInBoundedRun = 8;
 
@@ -96,7 +100,8 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
   return {
     groupId: options.groupId ?? 'millrace',
     clientId: options.clientId ?? 'millrace-worker',
-    connectorsModule: options.connectorsModule ?? new URL('../connectors/catalogue.ts', import.meta.url).href,
+    connectorsModule:
+      options.connectorsModule ?? new URL(`../connectors/catalogue${ownExtension}`, import.meta.url).href,
     once: options.once ?? false,
     topics: { ...defaultTopics, ...options.topics },
     limits: { ...defaultLimits, ...options.limits },
