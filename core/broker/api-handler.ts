@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { GroupCoordinator } from '../coordinator/group-coordinator.ts';
 import type { Logs } from '../log/log-manager.ts';
 import type { Api, RequestOf, ResponseInput } from '../protocol/api.ts';
+import type { BatchMemory } from '../protocol/batch-memory.ts';
 import type { Encodable, Fields } from '../protocol/field.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
 import type { Reader } from '../protocol/reader.ts';
@@ -21,6 +22,8 @@ export interface Services {
   readonly fetchWaiters: FetchWaiters;
   /** Bytes of Fetch answers that clients have not taken yet. */
   readonly fetchBudget: ByteBudget;
+  /** Memory for large requests and answers that goes round. */
+  readonly memory: BatchMemory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly clusterId: string;

@@ -14,6 +14,7 @@ import {
 import { type Logs, type LogsOptions, openLogs } from '../log/log-manager.ts';
 import type { Durability } from '../log/partition-log.ts';
 import { openProducerIds } from '../log/producer-ids.ts';
+import { BatchMemory } from '../protocol/batch-memory.ts';
 import { advertisedAddress, isLoopback } from './addresses.ts';
 import type { Services } from './api-handler.ts';
 import { apiTable } from './api-table.ts';
@@ -132,14 +133,15 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   const fetchWaiters = new FetchWaiters(clock);
   const fetchBudget = new ByteBudget(limits.maxFetchBytes);
   const requestBudget = new ByteBudget(limits.maxTotalInFlightBytes);
+  const memory = new BatchMemory({ maxBytes: limits.maxSpareBytes });
   let listener: Listener | undefined;
   const services: Services = {
-    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, clock, logger, clusterId, nodeId, settings },
+    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, memory, clock, logger, clusterId, nodeId, settings },
     nextProducerId: () => producerIds.nextProducerId(),
     advertised: () => advertisedAddress(listener ?? listen, options.advertised),
   };
   const dispatcher = new Dispatcher(apiTable(services), logger);
-  const connections = new ConnectionSet({ dispatcher, budget: requestBudget, limits, clock, logger });
+  const connections = new ConnectionSet({ dispatcher, budget: requestBudget, memory, limits, clock, logger });
   // Waiting members and fetches are answered first, or draining the connections would wait for them.
   lifecycle.onClose(() => connections.finish());
   lifecycle.onClose(() => coordinator.close());

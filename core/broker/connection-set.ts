@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { BatchMemory } from '../protocol/batch-memory.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { Connection } from './connection.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -11,6 +12,7 @@ import type { Transport } from './transport.ts';
 export interface ConnectionSetOptions {
   readonly dispatcher: Dispatcher;
   readonly budget: ByteBudget;
+  readonly memory: BatchMemory;
   readonly limits: BrokerLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,7 +36,7 @@ export class ConnectionSet {
 
   /** Serves whatever carries bytes: a socket, or a client in the same process. */
   accept(transport: Transport): void {
-    const { dispatcher, budget, limits, clock, logger } = this.#options;
+    const { dispatcher, budget, memory, limits, clock, logger } = this.#options;
     if (this.#isFinishing || this.#connections.size >= limits.maxConnections) {
       transport.destroy();
       return;
@@ -44,6 +46,7 @@ export class ConnectionSet {
       serve: (frame, exchange) => dispatcher.serve(frame, exchange),
       limits,
       budget,
+      memory,
       clock,
       logger,
       onClosed: (closed) => this.#onClosed(closed),

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { BatchMemory } from '../protocol/batch-memory.ts';
 import { FrameReader } from '../protocol/frame.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { recogniseStranger } from './strangers.ts';
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly client: Client;
   /** Calls `fn` once the reply has left this process, or never will. */
   afterSent(fn: () => void): void;
+  /** Nothing refers to the bytes of the request any more: their memory may serve another one. At most once. */
+  giveBackRequest(): void;
 }
 
 export interface ConnectionLimits {
@@ -43,6 +46,8 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
   /** Request bytes in flight over all connections. */
   readonly budget: ByteBudget;
+  /** Where large requests are collected; shared by all connections. */
+  readonly memory: BatchMemory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onClosed: (connection: Connection) => void;
@@ -83,7 +88,7 @@ export class Connection implements Client {
     this.#options = options;
     this.host = options.transport.peer;
     this.lastActiveMs = options.clock.monotonicMs();
-    this.#frames = new FrameReader({ maxFrameBytes: options.limits.maxFrameBytes });
+    this.#frames = new FrameReader({ maxFrameBytes: options.limits.maxFrameBytes, memory: options.memory });
     options.transport.bind({
       onData: (chunk) => this.#onData(chunk),
       onEnd: () => {
@@ -179,6 +184,7 @@ export class Connection implements Client {
         slot.sentCallbacks ??= [];
         slot.sentCallbacks.push(fn);
       },
+      giveBackRequest: () => this.#options.memory.give(frame),
     };
     const reply = this.#options.serve(frame, exchange);
     if (reply instanceof Promise) void reply.then((settled) => this.#complete(slot, settled));

@@ -36,8 +36,7 @@ export class Dispatcher {
         if (header.apiKey === apiVersionsApi.key) return this.#versionMismatch(header.correlationId);
         return this.#refuse(header, exchange, 'a version this broker does not have');
       }
-      const { client, afterSent } = exchange;
-      const call = { client, afterSent, version: header.apiVersion, clientId: header.clientId ?? '' };
+      const call = { ...exchange, version: header.apiVersion, clientId: header.clientId ?? '' };
       const reply = handler.serve(reader, header.correlationId, call);
       if (!(reply instanceof Promise)) return reply;
       return reply.catch((error: unknown) => this.#fail(error, exchange, handler.name));

@@ -1,9 +1,11 @@
 /** What one Fetch asks for, partition by partition, and one reading pass over it. */
 
+import type { ReadOptions } from '../log/log-reader.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import type { RequestOf, ResponseInput } from '../protocol/api.ts';
 import type { fetchApi } from '../protocol/apis/fetch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import type { BorrowedMemory } from './borrowed-memory.ts';
 import { checkLeaderEpoch } from './leader-epoch.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
 
@@ -31,6 +33,8 @@ export interface FetchPlan {
   /** All partitions in the order in which they may take room. */
   readonly order: readonly FetchPartition[];
   readonly isCommittedOnly: boolean;
+  /** What the last pass read lies in it. */
+  readonly memory: BorrowedMemory;
 }
 
 export interface PassResult {
@@ -40,8 +44,14 @@ export interface PassResult {
   readonly cutAt: string | undefined;
 }
 
-/** `startAt` is where the last answer of this connection ran out of room, so that no partition starves. */
-export function planFetch(request: FetchRequest, catalogue: TopicCatalogue, startAt: string | undefined): FetchPlan {
+export interface FetchPlanContext {
+  readonly catalogue: TopicCatalogue;
+  /** Where the last answer of this connection ran out of room, so that no partition starves. */
+  readonly startAt: string | undefined;
+  readonly memory: BorrowedMemory;
+}
+
+export function planFetch(request: FetchRequest, { catalogue, startAt, memory }: FetchPlanContext): FetchPlan {
   const order: FetchPartition[] = [];
   const topics = request.topics.map(({ topic, partitions }) => {
     const known = catalogue.get(topic);
@@ -67,7 +77,7 @@ export function planFetch(request: FetchRequest, catalogue: TopicCatalogue, star
   });
   const start = startAt === undefined ? -1 : order.findIndex((partition) => partition.key === startAt);
   const rotated = start > 0 ? [...order.slice(start), ...order.slice(0, start)] : order;
-  return { topics, order: rotated, isCommittedOnly: request.isolationLevel === 1 };
+  return { topics, order: rotated, isCommittedOnly: request.isolationLevel === 1, memory };
 }
 
 /** Reads what is there now. The first batch found is taken whole, however large; the rest stays within `maxBytes`. */
@@ -86,7 +96,8 @@ export async function readPass(
     if (hasFailed(partition) || partition.fetchOffset >= partition.readableOffset) continue;
     const roomBytes = Math.max(Math.min(partition.maxBytes, maxBytes - totalBytes), 0);
     const isFirst = totalBytes === 0;
-    const readBytes = roomBytes > 0 || isFirst ? await read(partition, roomBytes, isFirst) : 0;
+    const options = { maxBytes: roomBytes, minOneBatch: isFirst, memory: plan.memory };
+    const readBytes = roomBytes > 0 || isFirst ? await read(partition, options) : 0;
     hasError ||= hasFailed(partition);
     totalBytes += readBytes;
     if (readBytes === 0 && !isFirst) cutAt ??= partition.key;
@@ -108,9 +119,9 @@ function check(partition: FetchPartition, isCommittedOnly: boolean, isLive: (log
 
 const hasFailed = (partition: FetchPartition) => partition.errorCode !== kafkaErrors.NONE;
 
-async function read(partition: FetchPartition, maxBytes: number, minOneBatch: boolean): Promise<number> {
+async function read(partition: FetchPartition, options: ReadOptions): Promise<number> {
   try {
-    const records = await (partition.log as PartitionLog).read(partition.fetchOffset, { maxBytes, minOneBatch });
+    const records = await (partition.log as PartitionLog).read(partition.fetchOffset, options);
     partition.records = records;
     return records.length;
   } catch {
@@ -125,6 +136,7 @@ async function read(partition: FetchPartition, maxBytes: number, minOneBatch: bo
 /** A plan that waits holds no records: it reads again when it is woken. */
 export function dropRecords(plan: FetchPlan): void {
   for (const partition of plan.order) partition.records = null;
+  plan.memory.giveBack();
 }
 
 /** True when a partition advanced after the pass looked at it: waiting now could miss it. */

@@ -9,6 +9,8 @@ export interface BrokerLimits extends ConnectionLimits {
   readonly maxTotalInFlightBytes: number;
   /** Bytes of Fetch answers that clients have not taken yet; slow consumers share it. */
   readonly maxFetchBytes: number;
+  /** Memory of large requests and answers that is kept for the next ones. */
+  readonly maxSpareBytes: number;
   /** A connection without a byte in either direction for this long is closed (`connections.max.idle.ms`). */
   readonly idleTimeoutMs: number;
   /** How long `close` waits for answers in progress. */
@@ -25,6 +27,8 @@ export const defaultLimits: BrokerLimits = {
   maxInFlightBytes: 32 * mebibyte,
   maxTotalInFlightBytes: 64 * mebibyte,
   maxFetchBytes: 64 * mebibyte,
+  // A few of the largest requests that usual clients send; fresh memory would cost more than filling it.
+  maxSpareBytes: 16 * mebibyte,
   maxConnections: 10_000,
   idleTimeoutMs: 600_000,
   drainTimeoutMs: 5_000,

@@ -21,7 +21,16 @@ export interface ReadOptions {
   readonly maxBytes: number;
   /** Return the first batch even when it alone is larger than `maxBytes`. */
   readonly minOneBatch: boolean;
+  /** Where bytes read from files go; fresh memory unless told. */
+  readonly memory?: ReadMemory | undefined;
 }
+
+export interface ReadMemory {
+  /** At least that many bytes, with unknown content. */
+  take(minBytes: number): Buffer;
+}
+
+const freshMemory: ReadMemory = { take: (minBytes) => Buffer.allocUnsafeSlow(minBytes) };
 
 export interface LogReaderOptions {
   readonly state: LogState;
@@ -64,8 +73,8 @@ export class LogReader {
    * Whole batches from the one that holds `fromOffset`, or the first one behind it, up to the high watermark; the first
    * may begin before `fromOffset`. Empty at the end. Rejects with `log/offset-out-of-range`.
    */
-  async read(fromOffset: number, { maxBytes, minOneBatch }: ReadOptions): Promise<Buffer> {
-    const options = { maxBytes: Math.min(maxBytes, maxReadBytes), minOneBatch };
+  async read(fromOffset: number, asked: ReadOptions): Promise<Buffer> {
+    const options = { ...asked, maxBytes: Math.min(asked.maxBytes, maxReadBytes) };
     this.#checkRange(fromOffset);
     const limitOffset = this.#state.highWatermark;
     if (fromOffset >= limitOffset) return noBytes;
@@ -118,13 +127,14 @@ export class LogReader {
     const available = this.#visibleBytes(segment) - position;
     const wanted = Math.min(available, Math.max(options.maxBytes, BATCH_HEADER_BYTES));
     if (wanted <= 0) return noBytes;
-    const bytes = Buffer.allocUnsafeSlow(wanted);
+    const memory = options.memory ?? freshMemory;
+    const bytes = memory.take(wanted).subarray(0, wanted);
     await this.#fill(segment, bytes, position);
     const firstBytes = this.#sizeAt(bytes, 0, { segment, position });
     if (firstBytes <= options.maxBytes && firstBytes <= wanted)
       return bytes.subarray(0, this.#wholeBatches(bytes, { segment, position }));
     if (!options.minOneBatch) return noBytes;
-    const first = Buffer.allocUnsafeSlow(firstBytes);
+    const first = memory.take(firstBytes).subarray(0, firstBytes);
     bytes.copy(first);
     if (firstBytes > wanted) await this.#fill(segment, first.subarray(wanted), position + wanted);
     return first;

@@ -270,9 +270,11 @@ export class LogWriter {
     this.#acks.undone(this.#state.logEndOffset, failure);
   }
 
+  /** Synced at once: when the segment ends before its next write, nothing else would, and a power loss could leave the torn bytes in its middle. */
   async #truncateBack(): Promise<void> {
     try {
       await this.#file.truncate(this.#state.segments.active.sizeBytes);
+      await this.#file.sync();
     } catch (error) {
       this.#failWith(error, 'a failed write could not be taken back');
     }

@@ -99,8 +99,8 @@ export class PartitionLog {
   }
 
   /**
-   * Takes one batch. Checks it, patches its offset and leader epoch in place, and from then on owns the buffer: it must
-   * never change again. Resolves when the batch is as durable as `acks` and the mode ask; never rejects, a refusal is an
+   * Takes one batch. Checks it, patches its offset and leader epoch in place, and owns the buffer until it resolves without
+   * an error: the caller must not change it before, and never after an error. Resolves when the batch is as durable as `acks` and the mode ask; never rejects, a refusal is an
    * error code. A repetition of one of a producer's last five batches gets the original's offset.
    */
   append(batch: Buffer, { acks, origin }: AppendOptions): Promise<AppendResult> {

@@ -20,6 +20,14 @@ export interface CacheRead {
   readonly minOneBatch: boolean;
 }
 
+/** Batches up to this size are cached: it is the system calls that a small one saves. */
+const largestCachedBytes = 64 * 1024;
+
+/** Heap and allocator cost of one entry beside its bytes; measured on batches of 100 bytes. */
+const entryOverheadBytes = 800;
+
+const costOf = (bytes: Buffer): number => bytes.length + entryOverheadBytes;
+
 /** Stands where an evicted batch was, so that its bytes are free at once. */
 const evicted: CachedBatch = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc(0) };
 
@@ -45,9 +53,9 @@ export class TailCache {
     return this.#bytes;
   }
 
-  /** Adds a batch behind the last one of its log. A batch that is a small part of a larger buffer is copied: it would pin all of it. */
+  /** Adds a copy of a batch behind the last one of its log. A large batch is not worth it: the file is read as fast as memory is copied. */
   add(owner: object, batch: Buffer, offsets: { baseOffset: number; nextOffset: number }): void {
-    if (batch.length > this.#maxBytes / 4) {
+    if (batch.length > Math.min(largestCachedBytes, this.#maxBytes / 4)) {
       this.drop(owner);
       return;
     }
@@ -56,10 +64,11 @@ export class TailCache {
       tail = { batches: [], first: 0 };
       this.#tails.set(owner, tail);
     }
-    const bytes = batch.buffer.byteLength > 2 * batch.length ? Buffer.from(batch) : batch;
+    const bytes = Buffer.allocUnsafeSlow(batch.length);
+    batch.copy(bytes);
     tail.batches.push({ ...offsets, bytes });
     this.#order.push(owner);
-    this.#bytes += bytes.length;
+    this.#bytes += costOf(bytes);
     while (this.#bytes > this.#maxBytes) this.#evict();
   }
 
@@ -86,7 +95,7 @@ export class TailCache {
     const tail = this.#tails.get(owner);
     if (tail === undefined) return;
     for (let index = tail.first; index < tail.batches.length; index += 1)
-      this.#bytes -= tail.batches[index]!.bytes.length;
+      this.#bytes -= costOf(tail.batches[index]!.bytes);
     this.#tails.delete(owner);
     this.#order = this.#order.slice(this.#orderFirst).filter((other) => other !== owner);
     this.#orderFirst = 0;
@@ -95,7 +104,7 @@ export class TailCache {
   #evict(): void {
     const tail = this.#tails.get(this.#order[this.#orderFirst]!)!;
     this.#orderFirst += 1;
-    this.#bytes -= tail.batches[tail.first]!.bytes.length;
+    this.#bytes -= costOf(tail.batches[tail.first]!.bytes);
     tail.batches[tail.first] = evicted;
     tail.first += 1;
     if (isMostlyEvicted(tail.first, tail.batches.length)) {

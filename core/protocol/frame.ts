@@ -10,10 +10,19 @@ import { Writer } from './writer.ts';
 const apiVersionsKey = 18;
 
 /** A frame is allocated whole up to this size; a larger one grows as its bytes arrive, so that a length alone costs little. */
-const allocateWholeUpToBytes = 4 * 1024 * 1024;
+const allocateWholeUpToBytes = 8 * 1024 * 1024;
+
+/** Where frames that span chunks are collected. */
+export interface FrameMemory {
+  /** At least that many bytes, with unknown content. */
+  take(minBytes: number): Buffer;
+}
+
+const freshMemory: FrameMemory = { take: (minBytes) => Buffer.allocUnsafeSlow(minBytes) };
 
 export class FrameReader {
   readonly #maxFrameBytes: number;
+  readonly #memory: FrameMemory;
   /** Bytes of a length that was split between chunks. */
   readonly #prefix = Buffer.alloc(4);
   #prefixBytes = 0;
@@ -22,8 +31,9 @@ export class FrameReader {
   #frameBytes = 0;
   #frameLength = 0;
 
-  constructor(options: { maxFrameBytes: number }) {
+  constructor(options: { maxFrameBytes: number; memory?: FrameMemory }) {
     this.#maxFrameBytes = options.maxFrameBytes;
+    this.#memory = options.memory ?? freshMemory;
   }
 
   /**
@@ -62,7 +72,8 @@ export class FrameReader {
   }
 
   #start(length: number): void {
-    this.#frame = Buffer.allocUnsafeSlow(Math.min(length, allocateWholeUpToBytes));
+    const firstBytes = Math.min(length, allocateWholeUpToBytes);
+    this.#frame = this.#memory.take(firstBytes).subarray(0, firstBytes);
     this.#frameBytes = 0;
     this.#frameLength = length;
   }

@@ -5,6 +5,7 @@ import type { RequestOf, ResponseInput } from '../../protocol/api.ts';
 import { fetchApi } from '../../protocol/apis/fetch.ts';
 import { kafkaErrors } from '../../protocol/kafka-errors.ts';
 import { type ApiHandler, type Call, defineHandler, type Services } from '../api-handler.ts';
+import { BorrowedMemory } from '../borrowed-memory.ts';
 import {
   arrivedBytes,
   describePartition,
@@ -35,10 +36,14 @@ async function fetch(services: Services, request: Request, call: Call): Promise<
   // Sessions are never granted, so a client that continues one talks of somebody else's.
   if (request.sessionId !== 0) return { errorCode: kafkaErrors.FETCH_SESSION_ID_NOT_FOUND, responses: [] };
   const { client } = call;
-  const plan = planFetch(request, services.catalogue, client.fetchStart);
+  const memory = new BorrowedMemory(services.memory);
+  const plan = planFetch(request, { catalogue: services.catalogue, startAt: client.fetchStart, memory });
   const { totalBytes, cutAt } = await readEnough(services, plan, { request, call });
   client.fetchStart = cutAt;
-  call.afterSent(() => services.fetchBudget.give(totalBytes));
+  call.afterSent(() => {
+    services.fetchBudget.give(totalBytes);
+    memory.giveBack();
+  });
   return {
     responses: plan.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(describePartition) })),
   };

@@ -43,7 +43,7 @@ function produce(services: Services, request: Request, call: Call): Promise<Outc
       else appends.push((partition as PartitionLog).append(records as Buffer, { acks, origin: 'client' }));
     }
   }
-  return answer(request, appends);
+  return answer(request, appends, call);
 }
 
 function checkPartition(
@@ -63,11 +63,18 @@ function refused(errorCode: number): AppendResult {
   return { errorCode, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
 }
 
-async function answer(request: Request, appends: readonly Promise<AppendResult>[]): Promise<Outcome<Response>> {
+async function answer(
+  request: Request,
+  appends: readonly Promise<AppendResult>[],
+  call: Call,
+): Promise<Outcome<Response>> {
   const single = appends.length === 1 ? appends[0] : undefined;
   const results = single === undefined ? await Promise.all(appends) : [await single];
+  const isStored = results.every((result) => result.errorCode === kafkaErrors.NONE);
+  // A write that failed may still be under way in the operating system: then the bytes stay as they are.
+  if (isStored) call.giveBackRequest();
   if (request.acks === 0) {
-    return results.every((result) => result.errorCode === kafkaErrors.NONE) ? 'none' : 'hang-up';
+    return isStored ? 'none' : 'hang-up';
   }
   let next = 0;
   const responses = request.topicData.map(({ name, partitionData }) => ({

@@ -5,6 +5,7 @@ import { silentLogger } from '../../../core/base/logger.ts';
 import { ByteBudget } from '../../../core/broker/byte-budget.ts';
 import { Connection, type Exchange, type Reply } from '../../../core/broker/connection.ts';
 import type { Transport, TransportEvents } from '../../../core/broker/transport.ts';
+import { BatchMemory } from '../../../core/protocol/batch-memory.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
 class HandTransport implements Transport {
@@ -72,6 +73,7 @@ function connect(
     },
     limits: { maxFrameBytes: 100, maxInFlightRequests: 4, maxInFlightBytes: 50, ...limits },
     budget,
+    memory: new BatchMemory({ maxBytes: 0 }),
     clock: new FakeClock(),
     logger: silentLogger,
     onClosed: () => void closedCount++,

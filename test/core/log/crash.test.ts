@@ -198,3 +198,16 @@ test.each(['strict', 'default'] as const)(
     );
   },
 );
+
+test('bytes that a full disk refused do not come back into a segment that ended behind them', async () => {
+  const m = new TestMachine({ durability: 'strict', config: { segmentBytes: 700, indexIntervalBytes: 100 } });
+  await m.start();
+  for (const value of ['a', 'b']) await m.append([value]);
+  m.disk.capacityBytes = m.disk.usedBytes + 1;
+  expect((await m.append(['refused'])).errorCode).toBe(kafkaErrors.KAFKA_STORAGE_ERROR);
+  m.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await m.append(['c'.repeat(600)]); // does not fit: the next segment begins
+  m.disk.crash({ kind: 'power', keptWrites: () => 0, keptBytes: () => 1, keptNames: () => 0 });
+  await m.start();
+  expect((await readAll(m.log, 500)).map((record) => record.value)).toEqual(['a', 'b', 'c'.repeat(600)]);
+});

@@ -121,7 +121,7 @@ test('few open files and little index memory are enough for many segments', asyn
 });
 
 test('the cache of recent batches stays within its bytes, whoever fills it', () => {
-  const cache = new TailCache({ maxBytes: 1000 });
+  const cache = new TailCache({ maxBytes: 8000 });
   const owners = [{}, {}, {}];
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 300 })), { maxLength: 100 }), (steps) => {
@@ -132,7 +132,7 @@ test('the cache of recent batches stays within its bytes, whoever fills it', () 
         const baseOffset = next[index]!;
         next[index] = baseOffset + 1;
         cache.add(owners[index]!, Buffer.alloc(length, baseOffset), { baseOffset, nextOffset: baseOffset + 1 });
-        expect(cache.sizeBytes).toBeLessThanOrEqual(1000);
+        expect(cache.sizeBytes).toBeLessThanOrEqual(8000);
         for (const [which, owner] of owners.entries()) {
           const end = next[which]!;
           const read = { limitOffset: end, maxBytes: 1e6, minOneBatch: true };
