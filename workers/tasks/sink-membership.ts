@@ -92,9 +92,21 @@ export class SinkMembership {
   async leave(): Promise<void> {
     if (this.#joined !== undefined) await this.flush();
     this.#left = true;
-    await this.#joined?.leave();
+    await this.#leaveInTime();
     this.#owned.clear();
     this.#committer.close();
+  }
+
+  /** A coordinator that does not answer must not hold up a stop; the next run of the task throws this member out. */
+  async #leaveInTime(): Promise<void> {
+    const { clock, lastCommitMs, logger } = this.#options;
+    const late = Promise.withResolvers<void>();
+    const timer = clock.timer(lastCommitMs, () => {
+      logger.warn({ afterMs: lastCommitMs }, 'leaving the group took too long and is not waited for');
+      late.resolve();
+    });
+    await Promise.race([this.#joined?.leave(), late.promise]);
+    timer.cancel();
   }
 
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<void> {
