@@ -1,6 +1,6 @@
 /** One file's turn: open it, learn its facts, identify it if need be, read a window, and report trouble once. */
 
-import { describeError, MillraceError } from '../../core/base/errors.ts';
+import { describeError, type MillraceError } from '../../core/base/errors.ts';
 import type { SourceOutput } from '../contract/source.ts';
 import { fileSourceErrors } from './error-codes.ts';
 import { errorCode, readAt, statOpen } from './file-access.ts';
@@ -121,7 +121,9 @@ export class FileTurns {
 
   async #trouble(file: TrackedFile, error: unknown): Promise<void> {
     const { clock, logger } = this.#parts.context;
-    const isRefused = error instanceof MillraceError;
+    const isRefused = fileSourceErrors.is(error, 'bad-gzip') || fileSourceErrors.is(error, 'file-too-large');
+    // Whatever is not about this file, such as a record the output refuses, fails the task.
+    if (!isRefused && !isSystemError(error)) throw error;
     if (isRefused) file.refusedChangedUs = file.facts.changedUs;
     else file.retryAtMs = clock.monotonicMs() + this.#parts.config['scan.interval.ms'];
     if (file.check !== undefined) file.phase = 'unknown';
@@ -133,6 +135,10 @@ export class FileTurns {
       logger.error({ path: file.path, code: reported.code }, describeError(reported));
     file.trouble = reported.message;
   }
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 export function unreadable(path: string, cause: unknown): MillraceError {

@@ -54,8 +54,11 @@ export class Generation {
   isComplete = false;
   /** A bounded run takes what begins before this position; undefined until the generation is bound to a file. */
   limit: number | undefined;
-  #head = Buffer.alloc(0);
-  #tail = Buffer.alloc(0);
+  /** The first bytes until there are 1,024, and the last 64, as Latin-1: small buffers would each keep a slab alive. */
+  #head = '';
+  #tail = '';
+  /** Of the first 1,024 bytes, once they are complete and need not be kept. */
+  #beginning: Pick<Evidence, 'lead' | 'fingerprint'> | undefined;
   /** As stored, until the bytes themselves have been seen again. */
   #stored: Evidence | undefined;
 
@@ -72,23 +75,27 @@ export class Generation {
   get evidence(): Evidence {
     return (
       this.#stored ?? {
-        lead: leadOf(this.#head),
-        fingerprint: digest(this.#head),
-        fingerprintLength: this.#head.length,
-        marker: digest(this.#tail),
+        ...(this.#beginning ?? beginningOf(this.#head)),
+        fingerprintLength: Math.min(fingerprintBytes, this.position),
+        marker: digest(Buffer.from(this.#tail, 'latin1')),
         checksum: this.checksum,
       }
     );
   }
 
-  /** True once the bytes around the position are in memory, so that `tail` can be compared. */
+  /** True once the bytes around the position are in memory, so that they can be compared. */
   get isVerified(): boolean {
     return this.#stored === undefined;
   }
 
-  /** The last min(64, position) bytes before the position. */
-  get tail(): Buffer {
-    return this.#tail;
+  /** Whether these are the last min(64, position) bytes before the position. */
+  isPrecededBy(bytes: Buffer): boolean {
+    return bytes.toString('latin1') === this.#tail;
+  }
+
+  /** The byte before the position; undefined at the beginning. */
+  get lastByte(): number | undefined {
+    return this.#tail === '' ? undefined : this.#tail.charCodeAt(this.#tail.length - 1);
   }
 
   get isDone(): boolean {
@@ -97,8 +104,8 @@ export class Generation {
 
   /** The file was found to hold what the evidence says: `head` is its first bytes, `tail` the bytes before the position. */
   verified(head: Buffer, tail: Buffer): void {
-    this.#head = Buffer.from(head.subarray(0, Math.min(fingerprintBytes, this.position)));
-    this.#tail = Buffer.from(tail);
+    this.#begin(head.toString('latin1', 0, Math.min(fingerprintBytes, this.position)));
+    this.#tail = tail.toString('latin1');
     this.#stored = undefined;
   }
 
@@ -106,20 +113,29 @@ export class Generation {
   advance(bytes: Buffer, from: number, to: number): void {
     const consumed = bytes.subarray(from, to);
     if (this.checksum !== undefined) this.checksum = extendChecksum(this.checksum, consumed);
-    if (this.#head.length < fingerprintBytes && this.#head.length === this.position) {
-      this.#head = Buffer.concat([this.#head, consumed.subarray(0, fingerprintBytes - this.#head.length)]);
-    }
-    this.#tail =
-      consumed.length >= markerBytes
-        ? Buffer.from(consumed.subarray(-markerBytes))
-        : Buffer.from(Buffer.concat([this.#tail, consumed]).subarray(-markerBytes));
-    this.position += consumed.length;
+    const { length } = consumed;
+    if (this.#beginning === undefined)
+      this.#begin(this.#head + consumed.toString('latin1', 0, fingerprintBytes - this.#head.length));
+    const isLong = length >= markerBytes;
+    this.#tail = isLong
+      ? consumed.toString('latin1', length - markerBytes)
+      : (this.#tail + consumed.toString('latin1')).slice(-markerBytes);
+    this.position += length;
+  }
+
+  #begin(head: string): void {
+    const isFull = head.length >= fingerprintBytes;
+    this.#beginning = isFull ? beginningOf(head) : undefined;
+    this.#head = isFull ? '' : head;
   }
 
   /** Its file was found to hold what `seen` gathered from the first byte to the same position. */
   adopt(seen: Generation): void {
     this.checksum = seen.checksum;
-    this.verified(seen.#head, seen.#tail);
+    this.#head = seen.#head;
+    this.#tail = seen.#tail;
+    this.#beginning = seen.#beginning;
+    this.#stored = undefined;
   }
 
   /** Starts in the middle of a file, behind bytes that nobody read. */
@@ -134,8 +150,9 @@ export class Generation {
     this.position = 0;
     this.checksum = 0;
     this.isComplete = false;
-    this.#head = Buffer.alloc(0);
-    this.#tail = Buffer.alloc(0);
+    this.#head = '';
+    this.#tail = '';
+    this.#beginning = undefined;
     this.#stored = undefined;
   }
 
@@ -188,6 +205,11 @@ export class Generation {
     };
     return restored;
   }
+}
+
+function beginningOf(head: string): Pick<Evidence, 'lead' | 'fingerprint'> {
+  const bytes = Buffer.from(head, 'latin1');
+  return { lead: leadOf(bytes), fingerprint: digest(bytes) };
 }
 
 function text(offset: SourceOffset, key: string): string {

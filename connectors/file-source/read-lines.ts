@@ -139,7 +139,7 @@ function markerChange(file: TrackedFile, generation: Generation, window: ByteWin
   if (file.compression !== 'none') return undefined;
   if (window.bytes.length < window.start) return 'shorter than the position';
   const before = window.bytes.subarray(window.behind, window.start);
-  return before.equals(generation.tail) ? undefined : 'other bytes before the position';
+  return generation.isPrecededBy(before) ? undefined : 'other bytes before the position';
 }
 
 /** The window reaches as far as the file did when its times were looked at: nobody wrote in between. */
@@ -154,7 +154,7 @@ function isSeenToEnd(file: TrackedFile, window: ByteWindow): boolean {
 function holeBytes(file: TrackedFile, generation: Generation, window: ByteWindow): number {
   const { bytes, start } = window;
   if (!file.facts.isSparse || generation.split.part > 0 || bytes[start] !== 0) return 0;
-  if (generation.position > 0 && generation.tail.at(-1) !== 0) return 0;
+  if (generation.position > 0 && generation.lastByte !== 0) return 0;
   let end = start;
   while (end < bytes.length && bytes[end] === 0) end++;
   return end - start;
