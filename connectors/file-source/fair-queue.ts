@@ -9,8 +9,8 @@ const freshTurnsInARow = 16;
  */
 export class FairQueue<T> {
   readonly #quantumBytes: number;
-  readonly #fresh = new Set<T>();
-  readonly #backlog = new Set<T>();
+  readonly #fresh = new Line<T>();
+  readonly #backlog = new Line<T>();
   /** Bytes used beyond the quantum so far; only files that owe any. */
   readonly #debts = new Map<T, number>();
   #freshTurns = 0;
@@ -21,10 +21,6 @@ export class FairQueue<T> {
 
   get size(): number {
     return this.#fresh.size + this.#backlog.size;
-  }
-
-  has(item: T): boolean {
-    return this.#fresh.has(item) || this.#backlog.has(item);
   }
 
   /** A file that was idle has something to do. */
@@ -39,11 +35,8 @@ export class FairQueue<T> {
       this.#freshTurns = 0;
       return this.#nextOfBacklog();
     }
-    const [first] = this.#fresh;
-    if (first === undefined) return undefined;
     this.#freshTurns++;
-    this.#fresh.delete(first);
-    return first;
+    return this.#fresh.take();
   }
 
   /** The file's turn used `bytes` and it has more to do. */
@@ -51,26 +44,66 @@ export class FairQueue<T> {
     const debt = (this.#debts.get(item) ?? 0) + bytes - this.#quantumBytes;
     if (debt > 0) this.#debts.set(item, debt);
     else this.#debts.delete(item);
+    this.#fresh.remove(item);
     this.#backlog.add(item);
   }
 
   /** The file is idle or gone. */
   forget(item: T): void {
-    this.#fresh.delete(item);
-    this.#backlog.delete(item);
+    this.#fresh.remove(item);
+    this.#backlog.remove(item);
     this.#debts.delete(item);
   }
 
   #nextOfBacklog(): T | undefined {
     // Every look pays off a quantum of somebody's debt, and debts are bounded by the longest line, so this ends.
     for (;;) {
-      const [first] = this.#backlog;
+      const first = this.#backlog.take();
       if (first === undefined) return undefined;
-      this.#backlog.delete(first);
       const debt = this.#debts.get(first) ?? 0;
       if (debt < this.#quantumBytes || this.#backlog.size === 0) return first;
       this.#debts.set(first, debt - this.#quantumBytes);
       this.#backlog.add(first);
     }
+  }
+}
+
+/** First in, first out, each item once. A set alone would search for its first item behind all that were taken. */
+class Line<T> {
+  readonly #members = new Set<T>();
+  #items: T[] = [];
+  #taken = 0;
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  has(item: T): boolean {
+    return this.#members.has(item);
+  }
+
+  add(item: T): void {
+    if (this.#members.has(item)) return;
+    this.#members.add(item);
+    this.#items.push(item);
+  }
+
+  /** It stays in the array until it would be taken. */
+  remove(item: T): void {
+    this.#members.delete(item);
+  }
+
+  take(): T | undefined {
+    while (this.#taken < this.#items.length) {
+      const item = this.#items[this.#taken++]!;
+      if (this.#taken * 2 > this.#items.length) this.#compact();
+      if (this.#members.delete(item)) return item;
+    }
+    return undefined;
+  }
+
+  #compact(): void {
+    this.#items = this.#items.slice(this.#taken);
+    this.#taken = 0;
   }
 }

@@ -3,7 +3,7 @@
 import { describeError, type MillraceError } from '../../core/base/errors.ts';
 import type { SourceOutput } from '../contract/source.ts';
 import { fileSourceErrors } from './error-codes.ts';
-import { errorCode, readAt, statOpen } from './file-access.ts';
+import { errorCode, readAt } from './file-access.ts';
 import { fingerprintBytes } from './fingerprint.ts';
 import { Identifier } from './identify.ts';
 import { beginsAs, type ChangeReason } from './identity.ts';
@@ -53,11 +53,11 @@ export class FileTurns {
 
   async #take(file: TrackedFile, output: SourceOutput, maxRecords: number): Promise<Turn> {
     const { clock } = this.#parts.context;
-    const outcome = await this.#parts.openFiles.open(file);
-    if (outcome === 'no room') file.retryAtMs = clock.monotonicMs() + noRoomPauseMs;
-    else if (outcome !== 'open') this.#parts.scanSoon();
-    if (outcome !== 'open') return idle;
-    updateFacts(file, await statOpen(file.fd!), clock.monotonicMs());
+    const facts = await this.#parts.openFiles.open(file);
+    if (facts === 'no room') file.retryAtMs = clock.monotonicMs() + noRoomPauseMs;
+    else if (typeof facts === 'string') this.#parts.scanSoon();
+    if (typeof facts === 'string') return idle;
+    updateFacts(file, facts, clock.monotonicMs());
     const isChanged = file.turnChangedUs !== undefined && file.turnChangedUs !== file.facts.changedUs;
     file.turnChangedUs = file.facts.changedUs;
     if (file.refusedChangedUs === file.facts.changedUs) return idle;

@@ -1,7 +1,7 @@
 /** Keeps files open within a budget: the ones used least recently are closed, and opened again by name when needed. */
 
 import { readFileSync } from 'node:fs';
-import { closeFile, errorCode, openForReading, statOpen } from './file-access.ts';
+import { closeFile, errorCode, type FileFacts, openForReading, statOpen } from './file-access.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /** More descriptors than this help nobody; the process has other uses for them. */
@@ -13,8 +13,8 @@ const assumedLimit = 256;
 /** Fewer would make it open and close for every read. */
 const fewest = 4;
 
-/** - `moved`: the name leads to another file now; a scan will find out more. */
-export type OpenOutcome = 'open' | 'moved' | 'gone' | 'no room';
+/** `moved`: the name leads to another file now; a scan will find out more. */
+export type NotOpen = 'moved' | 'gone' | 'no room';
 
 export class OpenFiles {
   /** In the order of their last use. */
@@ -30,12 +30,12 @@ export class OpenFiles {
     return this.#open.size;
   }
 
-  /** Rejects with the system's error when the file may not be opened. */
-  async open(file: TrackedFile): Promise<OpenOutcome> {
+  /** Resolves to the open file's facts as they are now. Rejects with the system's error when it may not be opened. */
+  async open(file: TrackedFile): Promise<FileFacts | NotOpen> {
     if (file.fd !== undefined) {
       this.#open.delete(file);
       this.#open.add(file);
-      return 'open';
+      return statOpen(file.fd);
     }
     if (!(await this.#makeRoom())) return 'no room';
     let fd: number;
@@ -49,14 +49,14 @@ export class OpenFiles {
       await this.#makeRoom();
       return 'no room';
     }
-    const { dev, ino } = await statOpen(fd);
-    if (dev !== file.facts.dev || ino !== file.facts.ino) {
+    const facts = await statOpen(fd);
+    if (facts.dev !== file.facts.dev || facts.ino !== file.facts.ino) {
       await closeFile(fd);
       return 'moved';
     }
     file.fd = fd;
     this.#open.add(file);
-    return 'open';
+    return facts;
   }
 
   async close(file: TrackedFile): Promise<void> {
@@ -75,14 +75,16 @@ export class OpenFiles {
   /** A file without a name could not be opened again, and a decoder would have to begin anew: those stay open. */
   async #makeRoom(): Promise<boolean> {
     while (this.#open.size >= this.#budget) {
-      const idlest = [...this.#open].find(
-        (file) => file.isNamed && file.facts.linkCount > 0 && file.compression === 'none',
-      );
+      const idlest = this.#open.values().find(canReopen);
       if (idlest === undefined) return this.#open.size < 2 * this.#budget;
       await this.close(idlest);
     }
     return true;
   }
+}
+
+function canReopen(file: TrackedFile): boolean {
+  return file.isNamed && file.facts.linkCount > 0 && file.compression === 'none';
 }
 
 function descriptorLimit(): number {

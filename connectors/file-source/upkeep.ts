@@ -39,7 +39,7 @@ export class Upkeep {
   /** Looks at some of the files that need it; wakes those that have something to do. */
   async run(isWatching: boolean): Promise<void> {
     const { clock } = this.#parts.context;
-    const batch = [...this.#hot].slice(0, filesPerRun);
+    const batch = [...this.#hot.entries().take(filesPerRun)];
     for (const [file, activeAtMs] of batch) {
       await this.#look(file);
       this.#hot.delete(file);
