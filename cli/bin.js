@@ -2,7 +2,8 @@
 /** The door of the `millrace` command: refuses a runtime that is too old in plain words, then starts the program. */
 
 import { existsSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
+// As a whole: a runtime that is too old lacks some of its names, and must get far enough to be told so.
+import module from 'node:module';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 22)) {
@@ -12,7 +13,7 @@ if (major < 22 || (major === 22 && minor < 22)) {
   );
   process.exit(3);
 }
-enableCompileCache?.();
+module.enableCompileCache?.();
 
 // A checkout runs the TypeScript as it is, whatever was once compiled there; a package holds only the compiled form,
 // because Node does not strip types below node_modules.

@@ -247,7 +247,7 @@ export class Registry {
  * Whether a scan proves that a path is gone: the nearest folder above it that was listed is on the device the file was
  * on. An unmounted file system proves nothing, nor does a folder that could not be listed.
  */
-export function goneTest(scan: ScanResult): (file: string, dev: string) => boolean {
+function goneTest(scan: ScanResult): (file: string, dev: string) => boolean {
   const unlisted = new Set(scan.problems.map((problem) => problem.path));
   return (file, dev) => {
     if (unlisted.has(file)) return false;

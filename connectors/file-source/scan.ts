@@ -31,7 +31,7 @@ export interface StrayWish {
   readonly stem: string;
 }
 
-export interface ScanProblem {
+interface ScanProblem {
   readonly path: string;
   readonly code: string;
 }

@@ -12,7 +12,7 @@ import type { Compression, Generation } from './generation.ts';
  * - `reading`: its generation is known.
  * - `ignored`: a stray that continues nothing, or a compressed copy of a file that is still there.
  */
-export type Phase = 'unknown' | 'checking' | 'held' | 'reading' | 'ignored';
+type Phase = 'unknown' | 'checking' | 'held' | 'reading' | 'ignored';
 
 export interface TrackedFile {
   /** Device and inode. */

@@ -25,7 +25,7 @@ export interface ReadOptions {
   readonly memory?: ReadMemory | undefined;
 }
 
-export interface ReadMemory {
+interface ReadMemory {
   /** At least that many bytes, with unknown content. */
   take(minBytes: number): Buffer;
 }
