@@ -36,6 +36,9 @@ export type TaskEnd =
 
 const entry = new URL('../task-thread/entry.js', import.meta.url);
 
+/** The task's program has the form this file has: TypeScript in a checkout, JavaScript in a package. */
+const main = new URL(`../task-thread/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+
 export class TaskHost {
   readonly #options: TaskHostOptions;
   readonly #thread: Worker;
@@ -50,6 +53,7 @@ export class TaskHost {
     this.#thread = new Worker(entry, {
       name: `${spec.connector}-${spec.taskIndex}`,
       workerData: spec,
+      argv: [main.href],
       resourceLimits: {
         maxOldGenerationSizeMb: threadLimits.oldGenerationMb,
         maxYoungGenerationSizeMb: threadLimits.youngGenerationMb,

@@ -1,3 +1,5 @@
+/** Every API in every version it has: what is encoded is decoded as it was, for values drawn from the field tables. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Api } from '../../../core/protocol/api.ts';

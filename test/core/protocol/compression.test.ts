@@ -1,3 +1,5 @@
+/** Each codec restores what it packed, reads what others pack, and never unpacks more than its cap. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MillraceError } from '../../../core/base/errors.ts';

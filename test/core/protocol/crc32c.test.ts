@@ -1,3 +1,5 @@
+/** All ways to compute CRC-32C agree with each other and with known values. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { crc32c, slicedCrc32c } from '../../../core/protocol/crc32c.ts';

@@ -1,3 +1,5 @@
+/** Frames come out of a byte stream however it is cut, and headers are those of the wire. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allApis, findApi } from '../../../core/protocol/apis/all.ts';

@@ -1,3 +1,5 @@
+/** Decoders of outside bytes meet random and cut bytes: they answer or say malformed, within bounded memory. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MillraceError } from '../../../core/base/errors.ts';

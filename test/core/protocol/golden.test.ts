@@ -1,3 +1,5 @@
+/** Messages against bytes derived by hand from the protocol. */
+
 import { describe, expect, test } from 'vitest';
 import { apiVersionsApi } from '../../../core/protocol/apis/api-versions.ts';
 import { describeClusterApi } from '../../../core/protocol/apis/cluster.ts';

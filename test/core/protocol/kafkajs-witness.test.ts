@@ -1,3 +1,5 @@
+/** kafkajs reads what we write and writes what we read. */
+
 import { describe, expect, test } from 'vitest';
 import { apiVersionsApi } from '../../../core/protocol/apis/api-versions.ts';
 import { describeConfigsApi } from '../../../core/protocol/apis/configs.ts';

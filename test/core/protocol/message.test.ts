@@ -1,3 +1,5 @@
+/** Field tables: version ranges, defaults, nullability, tags, and what cannot be encoded. */
+
 import { describe, expect, test } from 'vitest';
 import {
   array,

@@ -1,3 +1,5 @@
+/** Reader and writer agree on every primitive and refuse what does not fit. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Reader } from '../../../core/protocol/reader.ts';

@@ -1,3 +1,5 @@
+/** Record batches: building, validating, walking, and every flipped bit found. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MillraceError } from '../../../core/base/errors.ts';
