@@ -7,12 +7,21 @@ export interface ConservationReport {
   readonly arrived: number;
   readonly missing: number;
   readonly duplicates: number;
+  /** Which lines were doubled, by stream; at most a handful. */
+  readonly doubled: readonly DoubledRange[];
   /** First arrivals of one stream in one run of the target that came before a smaller sequence number. */
   readonly outOfOrder: number;
   /** Lines that are none of ours: cut, glued or changed. */
   readonly corrupt: number;
   /** At most a handful, for the message. */
   readonly examples: readonly string[];
+}
+
+export interface DoubledRange {
+  readonly stream: number;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
 }
 
 const exampleLimit = 10;
@@ -61,7 +70,10 @@ export class Oracle {
 
   report(): ConservationReport {
     let missing = 0;
+    const doubled: DoubledRange[] = [];
     for (const [stream, seen] of this.#seen.entries()) {
+      const range = doubledIn(stream, seen);
+      if (range !== undefined && doubled.length < exampleLimit) doubled.push(range);
       for (let sequence = 0; sequence < seen.length; sequence += 1) {
         if (seen[sequence] !== 0) continue;
         missing += 1;
@@ -73,6 +85,7 @@ export class Oracle {
       arrived: this.#arrived,
       missing,
       duplicates: this.#duplicates,
+      doubled,
       outOfOrder: this.#outOfOrder,
       corrupt: this.#corrupt,
       examples: this.#examples,
@@ -82,4 +95,15 @@ export class Oracle {
   #note(example: string): void {
     if (this.#examples.length < exampleLimit) this.#examples.push(example);
   }
+}
+
+function doubledIn(stream: number, seen: Uint8Array): DoubledRange | undefined {
+  const first = seen.findIndex((count) => count > 1);
+  if (first < 0) return undefined;
+  return {
+    stream,
+    first,
+    last: seen.findLastIndex((count) => count > 1),
+    count: seen.filter((count) => count > 1).length,
+  };
 }
