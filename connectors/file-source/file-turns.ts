@@ -3,17 +3,13 @@
 import { describeError, type MillraceError } from '../../core/base/errors.ts';
 import type { SourceOutput } from '../contract/source.ts';
 import { fileSourceErrors } from './error-codes.ts';
-import { errorCode, readAt } from './file-access.ts';
-import { fingerprintBytes } from './fingerprint.ts';
+import { errorCode } from './file-access.ts';
 import { Identifier } from './identify.ts';
-import { beginsAs, type ChangeReason } from './identity.ts';
+import type { ChangeReason } from './identity.ts';
 import type { Parts } from './parts.ts';
 import { LineReader, type Reading } from './read-lines.ts';
 import { WholeReader } from './read-whole.ts';
 import { type TrackedFile, updateFacts } from './tracked-file.ts';
-
-/** How often a file that keeps changing has its first bytes compared; the bytes before the position are at every read. */
-const headCheckMs = 1000;
 
 /** Before a file is tried again for which there was no descriptor. */
 const noRoomPauseMs = 100;
@@ -75,8 +71,6 @@ export class FileTurns {
   async #read(file: TrackedFile, output: SourceOutput, maxRecords: number): Promise<Turn> {
     const { config, registry } = this.#parts;
     if (config.mode === 'line') {
-      const changed = await this.#headChange(file);
-      if (changed !== undefined) return this.#change(file, changed);
       if (file.compression !== 'none' && !file.generation!.isComplete && !this.#parts.gzipSlot.take(file)) return idle;
     }
     const reading: Reading =
@@ -86,18 +80,6 @@ export class FileTurns {
     registry.touched(file);
     if (file.generation!.isComplete && file.compression !== 'none') this.#parts.gzipSlot.release(file);
     return reading;
-  }
-
-  /** Compares the first bytes after a pause: what is before the position may look alike where a log repeats itself. */
-  async #headChange(file: TrackedFile): Promise<ChangeReason | undefined> {
-    const { clock } = this.#parts.context;
-    const generation = file.generation!;
-    if (file.compression !== 'none' || generation.position === 0) return undefined;
-    if (clock.monotonicMs() - file.headCheckedAtMs < headCheckMs) return undefined;
-    file.headCheckedAtMs = clock.monotonicMs();
-    const head = Buffer.allocUnsafe(fingerprintBytes);
-    const count = await readAt(file.fd!, head, fingerprintBytes, 0);
-    return beginsAs(generation.evidence, head.subarray(0, count)) ? undefined : 'begins with other bytes';
   }
 
   #change(file: TrackedFile, reason: ChangeReason): Turn {

@@ -3,9 +3,11 @@
 import { crc32 } from '@node-rs/crc32';
 import type { SourceOutput } from '../contract/source.ts';
 import type { ByteWindow } from './byte-source.ts';
+import { readCached } from './file-access.ts';
+import { fingerprintBytes } from './fingerprint.ts';
 import type { Generation } from './generation.ts';
 import { unfinishedGzip } from './identify.ts';
-import type { ChangeReason } from './identity.ts';
+import { beginsAs, type ChangeReason } from './identity.ts';
 import { type Cut, cutLines } from './line-cutter.ts';
 import type { Parts } from './parts.ts';
 import { PlainBytes } from './plain-bytes.ts';
@@ -39,7 +41,7 @@ export class LineReader {
     file.source ??= new PlainBytes(file.fd!, this.#parts.buffer);
     const wanted = Math.min(this.#parts.config['read.buffer.bytes'], Math.max(smallestReadBytes, output.roomBytes));
     const window = await file.source.read(generation.position, wanted);
-    const changed = markerChange(file, generation, window);
+    const changed = changeAt(file, generation, window);
     if (changed !== undefined) return { ...nothing, changed };
     const skipped = this.#skip(file, generation, window);
     if (skipped > 0) return { consumedBytes: skipped, recordCount: 0, hasMore: true };
@@ -61,7 +63,7 @@ export class LineReader {
     let cut = this.#cutWindow(file, window, lines, maxRecords);
     if (cut.consumedBytes === 0 && !window.isEnd && output.roomBytes > 0) {
       window = await file.source!.read(generation.position, config['max.line.bytes'] + 2);
-      const changed = markerChange(file, generation, window);
+      const changed = changeAt(file, generation, window);
       if (changed !== undefined) return { ...nothing, changed };
       cut = this.#cutWindow(file, window, lines, maxRecords);
     }
@@ -134,12 +136,22 @@ export class LineReader {
   }
 }
 
-/** The bytes in front of the window must be those that stood before the position when it was reached. */
-function markerChange(file: TrackedFile, generation: Generation, window: ByteWindow): ChangeReason | undefined {
+/** Of the task whose thread this is: nothing waits between filling it and comparing it. */
+const head = Buffer.alloc(fingerprintBytes);
+
+/**
+ * Whether the window may not be taken, because the file was truncated and written anew: the bytes in front of it and the
+ * first bytes of the file must be those of the generation. Lines may end alike at the same place, so the one without the
+ * other proves little; and the first bytes are read after the window, so that nothing can change between the two unseen.
+ */
+function changeAt(file: TrackedFile, generation: Generation, window: ByteWindow): ChangeReason | undefined {
   if (file.compression !== 'none') return undefined;
   if (window.bytes.length < window.start) return 'shorter than the position';
-  const before = window.bytes.subarray(window.behind, window.start);
-  return generation.isPrecededBy(before) ? undefined : 'other bytes before the position';
+  if (!generation.isPrecededBy(window.bytes.subarray(window.behind, window.start)))
+    return 'other bytes before the position';
+  if (generation.position === 0) return undefined;
+  const count = readCached(file.fd!, head, fingerprintBytes, 0);
+  return beginsAs(generation.evidence, head.subarray(0, count)) ? undefined : 'begins with other bytes';
 }
 
 /** The window reaches as far as the file did when its times were looked at: nobody wrote in between. */

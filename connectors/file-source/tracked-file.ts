@@ -39,8 +39,6 @@ export interface TrackedFile {
   writtenAtMs: number;
   /** The inode's change time at the last turn; undefined before the first. */
   turnChangedUs: number | undefined;
-  /** Monotonic time of the last look at its first bytes. */
-  headCheckedAtMs: number;
   /** The generation it may be a copy of, while it is held. */
   heldFor: Generation | undefined;
   /** Monotonic time of the first hold. */
@@ -94,7 +92,6 @@ export function trackFile({ path, raw, facts, isStray }: Appearance, { nowMs, wa
     // A modification time in the future counts as now.
     writtenAtMs: nowMs - Math.max(0, wallMs - facts.modifiedMs),
     turnChangedUs: undefined,
-    headCheckedAtMs: Number.NEGATIVE_INFINITY,
     heldFor: undefined,
     isTwin: false,
     holdBeganMs: undefined,

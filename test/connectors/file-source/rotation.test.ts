@@ -212,6 +212,22 @@ describe('truncation', () => {
     expect(logger.lines.some((line) => line.includes('new content'))).toBe(true);
   });
 
+  test('8: the new content has lines of the same length with the same end', async () => {
+    const line = (name: string, i: number) =>
+      `${name} ${String(i).padStart(4, '0')} ${'"Mozilla/5.0 (X11; Linux x86_64)"'.repeat(4)}`;
+    const lines = (name: string, count: number) => Array.from({ length: count }, (_, i) => line(name, i));
+    writeFileSync(live, asText(lines('old', 20)));
+    const driver = await bench.start();
+    await driver.until(() => driver.store.records.length === 20);
+    // Still followed, so nothing but its bytes tells that it was made anew.
+    appendFileSync(live, asText(lines('old', 21).slice(20)));
+    await driver.until(() => driver.store.records.length === 21);
+    truncateSync(live);
+    appendFileSync(live, asText(lines('new', 50)));
+    await driver.until(() => driver.store.records.length === 71);
+    expect(driver.store.texts.slice(21)).toEqual(lines('new', 50));
+  });
+
   test('8: what nobody had read before it was truncated is counted as lost', async () => {
     const logger = new MemoryLogger();
     writeFileSync(live, asText(numbered('old', 0, 2000)));
