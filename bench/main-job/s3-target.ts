@@ -20,7 +20,7 @@ export interface S3Target {
 export async function startS3Target(folder: string): Promise<S3Target> {
   const server = await startS3({ folder: join(folder, 's3'), bucket, credentials });
   const objects = async () =>
-    (await s3Objects(server.endpoint, bucket, credentials)).filter(({ key }) => !key.includes('/.millrace/'));
+    (await s3Objects(server.endpoint, bucket, credentials)).filter(({ key }) => !key.includes('/_millrace/'));
   return {
     endpoint: server.endpoint,
     async countLines() {
