@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { describeError } from '../core/base/errors.ts';
+import { version } from '../workers/version.ts';
 import { parseAddress } from './address.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
@@ -9,6 +10,8 @@ type Run = () => Promise<number>;
 
 /** Runs one command line to its end and sets the process's exit code. Verbs are loaded when they are called. */
 export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', ignoreBrokenPipe);
+  process.stderr.on('error', ignoreBrokenPipe);
   let run: Run = async () => exitCodes.ok;
   const program = buildProgram((chosen) => {
     run = chosen;
@@ -24,6 +27,11 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stderr.write(`${describeError(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** Whoever read the output has gone, as `head` does: what runs goes on without being read. */
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 const dataDirOption = () => new Option('--data-dir <dir>', 'where topics and state live').default('.millrace');
@@ -44,12 +52,9 @@ const durabilityOption = () =>
 function buildProgram(choose: (run: Run) => void): Command {
   const program = new Command('millrace')
     .description('Data integration that starts with one command.')
+    .version(version)
     .exitOverride()
-    .showHelpAfterError('(run with --help for what there is)')
-    .action(() => {
-      program.outputHelp();
-      choose(async () => exitCodes.invalidConfiguration);
-    });
+    .showHelpAfterError('(run with --help for what there is)');
   addRunVerbs(program, choose);
   addLookVerbs(program, choose);
   for (const command of program.commands) command.exitOverride();

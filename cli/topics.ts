@@ -1,5 +1,6 @@
 /** `millrace topics`: what topics there are, and what is in one. */
 
+import { once } from 'node:events';
 import { systemClock } from '../core/base/clock.ts';
 import { silentLogger } from '../core/base/logger.ts';
 import {
@@ -101,6 +102,7 @@ export async function consumeTopic(options: ConsumeOptions): Promise<ExitCode> {
   const max = options.max === undefined ? Number.POSITIVE_INFINITY : wholeNumber(options.max, '--max');
   const stopping = new AbortController();
   const stop = onStopSignal(() => stopping.abort());
+  process.stdout.once('error', () => stopping.abort()); // nobody reads any more
   const cluster = connect(options.bootstrap);
   try {
     const count = await cluster.partitionCount(options.topic, stopping.signal);
@@ -137,7 +139,7 @@ async function printRecords(
   try {
     while (left > 0 && waiting.size > 0) {
       for (const fetched of await fetcher.next(signal)) {
-        left -= await printBatches(fetched, json, left);
+        left -= await printBatches(fetched, { json, max: left, signal });
         if (!follow && fetched.nextOffset >= (waiting.get(fetched.partition) ?? 0)) waiting.delete(fetched.partition);
       }
     }
@@ -146,11 +148,10 @@ async function printRecords(
   }
 }
 
-/** Returns how many records it printed, at most `max`. */
+/** Returns how many records it printed, at most `max`; at the pace of whoever reads. */
 async function printBatches(
   { topic, partition, records, fetchOffset }: FetchedPartition,
-  json: boolean,
-  max: number,
+  { json, max, signal }: { json: boolean; max: number; signal: AbortSignal },
 ): Promise<number> {
   const cursor = new RecordCursor({ topic, partition });
   cursor.reset(records, fetchOffset);
@@ -160,7 +161,7 @@ async function printBatches(
     text += `${renderRecord(cursor, json)}\n`;
     count += 1;
   }
-  if (!process.stdout.write(text)) await new Promise<void>((resolve) => process.stdout.once('drain', () => resolve()));
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain', { signal });
   return count;
 }
 
