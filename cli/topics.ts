@@ -54,6 +54,7 @@ export async function listTopics({ bootstrap, internal, json }: ListOptions): Pr
   const cluster = connect(bootstrap);
   const admin = openAdmin(cluster);
   try {
+    await cluster.clusterId(); // gives up within our limit when nobody is there; the administration waits longer
     const names = (await admin.listTopics()).filter((topic) => internal || !internalTopics.test(topic)).sort();
     const rows = await Promise.all(names.map((topic) => sizeOf(cluster, topic)));
     if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
