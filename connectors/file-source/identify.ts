@@ -6,7 +6,7 @@ import { closeFile, factsOf, inodeKey, openForReading, readAt, statPath } from '
 import { digest, fingerprintBytes, markerBytes } from './fingerprint.ts';
 import type { Generation } from './generation.ts';
 import { GzipBytes, isGzip } from './gzip-bytes.ts';
-import { type ChangeReason, judge } from './identity.ts';
+import { beginsAs, type ChangeReason, judge } from './identity.ts';
 import { newGeneration, type Parts } from './parts.ts';
 import { PlainBytes } from './plain-bytes.ts';
 import type { TrackedFile } from './tracked-file.ts';
@@ -128,7 +128,9 @@ export class Identifier {
     if (original.compression !== 'none') return true;
     const { size } = file.facts;
     const bytes = await bytesBefore(file, size);
-    return bytes.equals(await bytesOfOther(original, size - bytes.length, bytes.length));
+    if (bytes.equals(await bytesOfOther(original, size - bytes.length, bytes.length))) return true;
+    // Truncated a moment ago, before its own turn came, the original proves nothing against the copy.
+    return !(await isIntact(original, candidate));
   }
 
   #hold(file: TrackedFile, candidate: Generation): 'hold' {
@@ -150,7 +152,7 @@ export class Identifier {
     if (nowMs - (file.holdBeganMs ?? nowMs) >= longestHoldMs) return true;
     const heldMs = file.heldSinceMs === undefined ? 0 : nowMs - file.heldSinceMs;
     if (this.#isGrowing(file) && heldMs < this.#parts.config['settle.ms']) return false;
-    const isThere = await isWhereItWas(original, candidate);
+    const isThere = await isIntact(original, candidate);
     if (!isThere) this.#parts.scanSoon();
     return isThere;
   }
@@ -260,12 +262,17 @@ async function bytesOfOther(other: TrackedFile, position: number, length: number
   }
 }
 
-/** The original is still there under its name and with what was read of it, whatever the last scan saw. */
-async function isWhereItWas(original: TrackedFile, { position }: Generation): Promise<boolean> {
+/** The original is still there under its name and with what was read of it, whatever the last scan or read saw. */
+async function isIntact(original: TrackedFile, { position, evidence }: Generation): Promise<boolean> {
   const stats = await statPath(original.raw).catch(() => undefined);
   if (stats === undefined) return false;
   const facts = factsOf(stats);
-  return inodeKey(facts) === original.key && (original.compression !== 'none' || facts.size >= position);
+  if (inodeKey(facts) !== original.key) return false;
+  if (original.compression !== 'none') return true;
+  if (facts.size < position) return false;
+  const length = Math.min(markerBytes, position);
+  const before = await bytesOfOther(original, position - length, length);
+  return digest(before) === evidence.marker && beginsAs(evidence, await bytesOfOther(original, 0, fingerprintBytes));
 }
 
 function isShorter(file: TrackedFile, candidate: Generation): boolean {
