@@ -99,6 +99,11 @@ export class Connection {
     return this.#send(api, request, options, (version, reader) => api.decodeResponse(reader, version));
   }
 
+  /** Nobody reads the answer any more that these bytes are a part of: its memory receives a later one. */
+  giveBack(bytes: Buffer): void {
+    this.#frames.giveBack(bytes);
+  }
+
   /** Drops the connection; what waits for an answer is rejected. Idempotent. */
   close(): void {
     this.#fail(clientErrors.error('closed', { message: 'The connection was closed', where: this.where }));

@@ -13,6 +13,8 @@ export interface AnswerContext {
   readonly fetchOffset: number;
   readonly checkCrcs: boolean;
   readonly isReadCommitted: boolean;
+  /** Becomes the `release` of what is held. */
+  readonly release: () => void;
   /** No single answer may be larger. */
   readonly maxFrameBytes: number;
 }
@@ -45,8 +47,8 @@ export function takeAnswer(state: PartitionFetch, answer: PartitionAnswer, conte
       : askForMore(state, batches.neededBytes, context);
   }
   const { topic, partition } = state;
-  const { fetchOffset } = context;
-  state.hold({ topic, partition, fetchOffset, ...batches, highWatermark: answer.highWatermark });
+  const { fetchOffset, release } = context;
+  state.hold({ topic, partition, fetchOffset, ...batches, highWatermark: answer.highWatermark, release });
   return none;
 }
 

@@ -2,15 +2,20 @@
 
 import type { Timer } from '../base/clock.ts';
 import { describeError, MillraceError } from '../base/errors.ts';
+import type { ResponseOf } from '../protocol/api.ts';
 import { fetchApi } from '../protocol/apis/fetch.ts';
 import { kafkaErrorName, kafkaErrors } from '../protocol/kafka-errors.ts';
 import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
+import type { Connection } from './connection.ts';
 import type { Purpose } from './connection-pool.ts';
 import { clientErrors } from './error-codes.ts';
 import { type AnswerEffect, takeAnswer } from './fetch-answer.ts';
 import { earliestOffset, type Isolation, isolationLevels, latestOffset, listOffsets } from './list-offsets.ts';
 import type { PartitionFetch } from './partition-fetch.ts';
+import { SharedAnswer } from './shared-answer.ts';
+
+type FetchAnswer = ResponseOf<typeof fetchApi>;
 
 export interface FetchSettings {
   readonly maxWaitMs: number;
@@ -95,7 +100,6 @@ export class FetchDispatcher {
 
   async #ask(nodeId: number, states: readonly PartitionFetch[]): Promise<void> {
     const { closing, maxWaitMs, onReady } = this.#options;
-    const { limits } = this.#cluster;
     const asked = new Map<string, Asked>();
     for (const state of states) {
       asked.set(state.where, { state, generation: state.generation, fetchOffset: Number(state.fetchOffset) });
@@ -104,18 +108,10 @@ export class FetchDispatcher {
     this.#asking.add(nodeId);
     try {
       const connection = await this.#cluster.connection(nodeId, this.#purpose);
-      const timeoutMs = maxWaitMs + limits.requestTimeoutMs;
+      const timeoutMs = maxWaitMs + this.#cluster.limits.requestTimeoutMs;
       const answer = await connection.request(fetchApi, this.#request(asked.values()), { timeoutMs, signal: closing });
       if (answer.errorCode !== kafkaErrors.NONE) throw wholeRefused(answer.errorCode, connection.where);
-      for (const { topic, partitions } of answer.responses) {
-        for (const one of partitions) {
-          const question = asked.get(`${topic}-${one.partitionIndex}`);
-          if (question === undefined || question.state.generation !== question.generation) continue;
-          const isReadCommitted = this.#options.isolation === 'read_committed';
-          const context = { ...question, ...this.#options, isReadCommitted, maxFrameBytes: limits.maxFrameBytes };
-          this.#apply(question, takeAnswer(question.state, one, context));
-        }
-      }
+      this.#take(answer, asked, connection);
     } catch (error) {
       if (!closing.aborted) for (const { state } of asked.values()) this.#failed(state, error);
     }
@@ -123,6 +119,24 @@ export class FetchDispatcher {
     this.#asking.delete(nodeId);
     onReady();
     this.schedulePump();
+  }
+
+  #take({ responses }: FetchAnswer, asked: ReadonlyMap<string, Asked>, connection: Connection): void {
+    const { maxFrameBytes } = this.#cluster.limits;
+    const isReadCommitted = this.#options.isolation === 'read_committed';
+    const answers = responses.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, one })));
+    const bytes = answers.find(({ one }) => one.records !== null)?.one.records;
+    const shared = new SharedAnswer(() => (bytes == null ? undefined : connection.giveBack(bytes)));
+    const releaseOwn = shared.share();
+    for (const { topic, one } of answers) {
+      const question = asked.get(`${topic}-${one.partitionIndex}`);
+      if (question === undefined || question.state.generation !== question.generation) continue;
+      const release = shared.share();
+      const context = { ...question, ...this.#options, isReadCommitted, maxFrameBytes, release };
+      this.#apply(question, takeAnswer(question.state, one, context));
+      if (question.state.held?.release !== release) release();
+    }
+    releaseOwn();
   }
 
   #request(asked: Iterable<Asked>) {

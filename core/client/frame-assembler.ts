@@ -1,5 +1,6 @@
 /** Cuts a byte stream into length-prefixed frames; large ones are received straight into a buffer of their own size. Pure. */
 
+import { BatchMemory } from '../protocol/batch-memory.ts';
 import { clientErrors } from './error-codes.ts';
 
 /** Holds what arrives between large frames; a frame that does not fit gets its own buffer. */
@@ -7,9 +8,15 @@ const scratchBytes = 64 * 1024;
 
 const prefixBytes = 4;
 
+/** Large frames get memory in steps of this size, so that one that was given back fits the next. */
+const stepBytes = 64 * 1024;
+
+/** Memory of large frames that is kept for later ones: what is worked on and what was read ahead, twice. */
+const keptBytes = 16 * 1024 * 1024;
+
 /**
- * The stream is written into `room()` and announced with `filled(count)`. Each frame handed out is memory of its own
- * (never reused), without the length prefix.
+ * The stream is written into `room()` and announced with `filled(count)`. Each frame handed out is memory of its own,
+ * without the length prefix; it is never reused unless it is given back.
  */
 export class FrameAssembler {
   readonly #maxFrameBytes: number;
@@ -20,6 +27,9 @@ export class FrameAssembler {
   #pendingBytes = 0;
   #large: Buffer | undefined;
   #largeFilled = 0;
+  readonly #memory = new BatchMemory({ maxBytes: keptBytes });
+  /** What large frames were received into; only that may be given back. */
+  readonly #lent = new WeakSet<ArrayBufferLike>();
 
   constructor(options: { maxFrameBytes: number; where: string; onFrame: (frame: Buffer) => void }) {
     this.#maxFrameBytes = options.maxFrameBytes;
@@ -48,6 +58,11 @@ export class FrameAssembler {
     this.#onFrame(frame);
   }
 
+  /** Nobody reads the frame any more that these bytes are a part of. Small frames share their memory and are ignored. */
+  giveBack(bytes: Buffer): void {
+    if (this.#lent.delete(bytes.buffer)) this.#memory.give(bytes);
+  }
+
   /** For streams that bring their own buffers: one copy into place. */
   push(chunk: Uint8Array): void {
     let position = 0;
@@ -68,7 +83,7 @@ export class FrameAssembler {
       const available = end - position - prefixBytes;
       if (available < frameBytes) {
         if (prefixBytes + frameBytes <= scratchBytes / 4) break;
-        this.#large = Buffer.allocUnsafeSlow(frameBytes);
+        this.#large = this.#lend(frameBytes);
         this.#scratch.copy(this.#large, 0, position + prefixBytes, end);
         this.#largeFilled = available;
         this.#pendingBytes = 0;
@@ -82,6 +97,12 @@ export class FrameAssembler {
     }
     if (position > 0) this.#scratch.copyWithin(0, position, end);
     this.#pendingBytes = end - position;
+  }
+
+  #lend(frameBytes: number): Buffer {
+    const memory = this.#memory.take(Math.ceil(frameBytes / stepBytes) * stepBytes);
+    this.#lent.add(memory.buffer);
+    return memory.subarray(0, frameBytes);
   }
 
   #checkedLength(frameBytes: number): number {

@@ -7,11 +7,13 @@ export interface FetchedPartition {
   readonly partition: number;
   /** Where the fetch began; the first batch may start before it. */
   readonly fetchOffset: number;
-  /** Whole batches, in memory of their own; empty when the range held only aborted transactions. */
+  /** Whole batches; empty when the range held only aborted transactions. */
   readonly records: Buffer;
   /** The offset after the last batch. */
   readonly nextOffset: number;
   readonly highWatermark: number;
+  /** Says that nobody reads `records` any more, so that their memory receives later ones; it is garbage otherwise. */
+  release(): void;
 }
 
 /** An offset, or an end of the partition that has to be looked up first. */

@@ -18,6 +18,8 @@ export interface FetchedRun extends TopicPartition {
   readonly fetchOffset: number;
   readonly records: Buffer;
   readonly nextOffset: number;
+  /** Called when nobody reads `records` any more. */
+  release(): void;
 }
 
 /** The part of core/client's fetcher that the runner uses. */
@@ -134,6 +136,7 @@ export class SinkRunner {
       for (const run of runs) {
         if (gate.stopping) break;
         await this.#put(run);
+        run.release();
       }
       this.#checkDrains();
     }

@@ -54,6 +54,21 @@ describe('frame assembler', () => {
     expect(received[3]!.toString()).toBe('third');
   });
 
+  test('receives into memory that was given back, but never into what small frames share', () => {
+    const received: Buffer[] = [];
+    const target = assembler(received);
+    const large = (fill: number) => framed(Buffer.alloc(200_000, fill));
+    target.push(Buffer.concat([framed(Buffer.from('small')), large(1)]));
+    target.giveBack(received[0]!);
+    target.giveBack(received[1]!.subarray(100, 200));
+    target.giveBack(received[1]!);
+    target.push(Buffer.concat([large(2), large(3), framed(Buffer.from('other'))]));
+    expect(received[2]!.buffer).toBe(received[1]!.buffer);
+    expect(received[3]!.buffer).not.toBe(received[2]!.buffer);
+    expect(received[2]!.equals(Buffer.alloc(200_000, 2))).toBe(true);
+    expect(received[0]!.toString()).toBe('small');
+  });
+
   test.each([-1, 0, 3, 1001, 2 ** 31 - 1])('refuses a frame of %d bytes', (length) => {
     const target = assembler([], 1000);
     const prefix = Buffer.alloc(4);

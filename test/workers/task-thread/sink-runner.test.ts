@@ -58,7 +58,9 @@ class FakeFetcher implements RunFetcher {
         setBaseOffset(records, 0, fetchOffset);
         const nextOffset = fetchOffset + values.length;
         this.#positions = this.#positions.map((each) => (each === position ? { ...each, offset: nextOffset } : each));
-        return [{ topic, partition, records, fetchOffset, nextOffset }];
+        // What is released too early is read as rubbish.
+        const release = () => void records.fill(0xff);
+        return [{ topic, partition, records, fetchOffset, nextOffset, release }];
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
