@@ -51,11 +51,14 @@ interface InternalTopics {
   readonly replicationFactor: number;
 }
 
-/** Few partitions: a topic of a single process is read whole at every start. Kafka Connect makes 25 and 5. */
+/**
+ * Kafka Connect makes 25 and 5. A single process reads them whole at every start, and a poll's offsets are one write and
+ * one sync where they would be one for each partition they fall into.
+ */
 const defaultTopics: InternalTopics = {
   config: 'millrace-configs',
   offsets: 'millrace-offsets',
-  offsetsPartitions: 4,
+  offsetsPartitions: 1,
   status: 'millrace-status',
   statusPartitions: 1,
   replicationFactor: -1,
@@ -64,7 +67,8 @@ const defaultTopics: InternalTopics = {
 const mib = 1024 * 1024;
 
 const defaultLimits: TaskLimits = {
-  pollBytes: 2 * mib,
+  // Large, because a poll costs a round of requests and syncs whatever its size.
+  pollBytes: 8 * mib,
   batchBytes: 1_000_000,
   fetchBytes: 4 * mib,
   fetchPartitionBytes: mib,
