@@ -36,7 +36,7 @@ export async function broker({ listen, dataDir, durability, logLevel }: BrokerOp
     await Promise.race([stop.requested, failed]);
     return exitCodes.ok;
   } finally {
-    stop.dispose();
     await running.close();
+    stop.dispose();
   }
 }

@@ -57,8 +57,8 @@ export async function up(options: UpOptions): Promise<ExitCode> {
     return await (options.once ? runOnce(running, line, pipelines, stop) : runUntilStopped(running, line, stop));
   } finally {
     line.clear();
-    stop.dispose();
     await lifecycle.close();
+    stop.dispose();
   }
 }
 

@@ -178,16 +178,18 @@ export class Writer {
 
   endTag(mark: number): void {
     const size = this.length - mark;
-    const start = this.#position - size;
     // One byte is reserved for the size; a longer one shifts the content.
     let extra = 0;
     for (let rest = size >>> 7; rest > 0; rest >>>= 7) extra++;
     this.#room(extra);
-    this.#buffer.copyWithin(start + extra, start, start + size);
-    const end = this.#position;
-    this.#position = start - 1;
-    this.uvarint(size);
-    this.#position = end;
+    // Making room may have moved the piece, so its places are only known now; nothing below may make room again.
+    const start = this.#position - extra - size;
+    const buffer = this.#buffer;
+    buffer.copyWithin(start + extra, start, start + size);
+    let at = start - 1;
+    let rest = size;
+    for (; rest >= 0x80; rest >>>= 7) buffer[at++] = rest | 0x80;
+    buffer[at] = rest;
   }
 
   /** The pieces to write one behind the other; the writer is used up. */

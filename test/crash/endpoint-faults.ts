@@ -70,6 +70,7 @@ const phases: readonly Phase[] = [
 
 const writeEveryMs = 20;
 const lookEveryMs = 200;
+const longestPhaseMs = 400_000;
 
 export async function runEndpointFaults(options: EndpointFaultsOptions): Promise<EndpointFaultsReport> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-endpoint-'));
@@ -127,7 +128,14 @@ async function live(
   s3.faults.clear();
   s3.faults.add(...rules);
   if (isGone) await s3.disappear();
+  const happened = () => [...s3.faults.counts.values()].reduce((sum, count) => sum + count, 0);
+  const before = happened();
+  const deadlineMs = Date.now() + longestPhaseMs;
   await new Promise((resolve) => setTimeout(resolve, seconds * options.scale * 1000));
+  // A short phase may pass between two requests: it lasts until it did harm.
+  while (rules.length > 0 && happened() === before && Date.now() < deadlineMs) {
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
   if (isGone) await s3.reappear();
 }
 

@@ -99,3 +99,18 @@ describe('bounds', () => {
     expect(slice).toEqual(Buffer.alloc(3));
   });
 });
+
+test('a tagged field is whole wherever it meets the end of the buffer', () => {
+  for (let initialBytes = 1; initialBytes < 700; initialBytes += 1) {
+    for (const contentBytes of [0, 2, 126, 200]) {
+      const writer = new Writer(initialBytes).raw(Buffer.alloc(500, 1));
+      const mark = writer.beginTag(3);
+      writer.raw(Buffer.alloc(contentBytes, 2));
+      writer.endTag(mark);
+      const reader = new Reader(writer.int8(9).toBuffer(), 500);
+      expect([reader.uvarint(), reader.uvarint()]).toEqual([3, contentBytes]);
+      for (let i = 0; i < contentBytes; i += 1) if (reader.int8() !== 2) expect.fail(`byte ${i} of ${contentBytes}`);
+      expect([reader.int8(), reader.remaining]).toEqual([9, 0]);
+    }
+  }
+});
