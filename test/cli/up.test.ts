@@ -113,6 +113,9 @@ describe('until stopped', () => {
     const records = two.stdout.trim().split('\n');
     expect(records.map((text) => JSON.parse(text).offset)).toEqual([0, 1]);
 
+    const taken = async () =>
+      /^millrace_sink_offsets_total\{.*\} 500$/m.test(await (await fetch(`http://${rest}/metrics`)).text());
+    await until(taken);
     // Nothing rotates before the drain: 500 lines are far from a full file.
     expect(await written(job)).toEqual([]);
     child.process.kill('SIGINT');
