@@ -68,7 +68,7 @@ const mib = 1024 * 1024;
 
 const defaultLimits: TaskLimits = {
   // Large, because a poll costs a round of requests and syncs whatever its size.
-  pollBytes: 8 * mib,
+  pollBytes: 4 * mib,
   batchBytes: 1_000_000,
   fetchBytes: 4 * mib,
   fetchPartitionBytes: mib,
