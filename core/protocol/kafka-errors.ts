@@ -96,6 +96,7 @@ export const kafkaErrors = {
   INCONSISTENT_CLUSTER_ID: 104,
   TRANSACTIONAL_ID_NOT_FOUND: 105,
   FETCH_SESSION_TOPIC_ID_ERROR: 106,
+  TRANSACTION_ABORTABLE: 120,
 } as const;
 
 type KafkaErrorName = keyof typeof kafkaErrors;

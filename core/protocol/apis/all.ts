@@ -13,6 +13,7 @@ import { metadataApi } from './metadata.ts';
 import { produceApi } from './produce.ts';
 import { initProducerIdApi } from './producer-ids.ts';
 import { createTopicsApi, deleteTopicsApi } from './topics.ts';
+import { addOffsetsToTxnApi, addPartitionsToTxnApi, endTxnApi, txnOffsetCommitApi } from './transactions.ts';
 
 /** In the order of their keys. */
 export const allApis = [
@@ -33,6 +34,10 @@ export const allApis = [
   createTopicsApi,
   deleteTopicsApi,
   initProducerIdApi,
+  addPartitionsToTxnApi,
+  addOffsetsToTxnApi,
+  endTxnApi,
+  txnOffsetCommitApi,
   describeConfigsApi,
   describeClusterApi,
 ] as const;
