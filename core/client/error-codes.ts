@@ -64,6 +64,11 @@ export const clientErrors = defineErrors('client', {
     fix: 'Check whether the broker lost data, then start again from the last stored position.',
     retriable: false,
   },
+  'transaction-aborted': {
+    meaning: 'The transaction cannot be committed: a part of it failed, or its coordinator has ended it.',
+    fix: 'Nothing of it is seen by readers of committed records. Go on from the last committed position.',
+    retriable: true,
+  },
   fenced: {
     meaning: 'Another producer took over the identity of this one.',
     fix: 'Let only one instance run; this one must stop.',

@@ -22,6 +22,7 @@ export {
   type ProducerOptions,
   type StoredBatch,
 } from './producer.ts';
+export type { ProducerIdentity } from './sequencer.ts';
 export {
   readTopicToEnd,
   type TopicHandler,
@@ -31,3 +32,10 @@ export {
   tailTopic,
   topicEnds,
 } from './topic-reader.ts';
+export type { GroupMember } from './transaction-members.ts';
+export { fenceTransactionalId, type TransactionalId } from './transactional-id.ts';
+export {
+  openTransactionalProducer,
+  type TransactionalProducer,
+  type TransactionalProducerOptions,
+} from './transactional-producer.ts';

@@ -10,13 +10,14 @@ import { clientErrors } from './error-codes.ts';
 import { type PendingBatch, ProduceLane } from './produce-lane.ts';
 import { attemptOf, isMisrouted, refusal } from './produce-outcome.ts';
 import { type PartitionAnswer, ProduceSender } from './produce-sender.ts';
-import { IdentitySource } from './producer-identity.ts';
+import { FixedIdentity, IdentitySource, type ProducerTransaction } from './producer-identity.ts';
 import type { Attempt } from './sequencer.ts';
 
 export interface DispatcherOptions {
   readonly cluster: Cluster;
   readonly acks: -1 | 1;
   readonly isIdempotent: boolean;
+  readonly transaction: ProducerTransaction | undefined;
   readonly maxInFlight: number;
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
@@ -30,7 +31,7 @@ export class ProduceDispatcher {
   /** Lanes with something to deliver. */
   readonly #active = new Set<ProduceLane>();
   readonly #senders = new Map<number, ProduceSender>();
-  readonly #identities: IdentitySource;
+  readonly #identities: IdentitySource | FixedIdentity;
   readonly #purpose: Purpose;
   #isPumpScheduled = false;
   #timer: Timer | undefined;
@@ -38,7 +39,9 @@ export class ProduceDispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#cluster = options.cluster;
-    this.#identities = new IdentitySource(options.cluster, options.closing);
+    const { transaction } = options;
+    this.#identities =
+      transaction === undefined ? new IdentitySource(options.cluster, options.closing) : new FixedIdentity(transaction);
     this.#purpose = options.cluster.newPurpose('produce');
   }
 
@@ -170,6 +173,7 @@ export class ProduceDispatcher {
     if (sender === undefined) {
       sender = new ProduceSender({
         ...this.#options,
+        transactionalId: this.#options.transaction?.transactionalId ?? null,
         nodeId,
         purpose: this.#purpose,
         onAnswer: (batch, answer) => this.#onAnswer(batch, answer),

@@ -4,6 +4,7 @@ import type { MillraceError } from '../base/errors.ts';
 import { isRetriableKafkaError, kafkaErrorName, kafkaErrors } from '../protocol/kafka-errors.ts';
 import { clientErrors } from './error-codes.ts';
 import type { Attempt } from './sequencer.ts';
+import { transactionFailure } from './transaction-verdict.ts';
 
 /** Codes after which the batch may be in the log of the leader although it is not acknowledged. */
 const unclear: ReadonlySet<number> = new Set([
@@ -48,10 +49,7 @@ export function refusal(errorCode: number, where: string, errorMessage: string |
     case kafkaErrors.MESSAGE_TOO_LARGE:
     case kafkaErrors.RECORD_LIST_TOO_LARGE:
       return clientErrors.error('too-large', { message, where });
-    case kafkaErrors.INVALID_PRODUCER_EPOCH:
-    case kafkaErrors.PRODUCER_FENCED:
-      return clientErrors.error('fenced', { message, where });
     default:
-      return clientErrors.error('refused', { message, where });
+      return transactionFailure(errorCode, where, errorMessage) ?? clientErrors.error('refused', { message, where });
   }
 }

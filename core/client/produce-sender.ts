@@ -3,7 +3,7 @@
 import { messageOf } from '../base/errors.ts';
 import type { ResponseOf } from '../protocol/api.ts';
 import { produceApi } from '../protocol/apis/produce.ts';
-import { sealCrc, setProducer } from '../protocol/batch-header.ts';
+import { sealCrc, setProducer, setTransactional } from '../protocol/batch-header.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connection } from './connection.ts';
 import type { Purpose } from './connection-pool.ts';
@@ -14,6 +14,8 @@ export interface ProduceSenderOptions {
   readonly nodeId: number;
   readonly purpose: Purpose;
   readonly acks: -1 | 1;
+  /** Not null: every batch is a part of a transaction. */
+  readonly transactionalId: string | null;
   readonly maxInFlight: number;
   readonly maxRequestBytes: number;
   /** How long the broker may wait for its replicas, or its disk. */
@@ -83,7 +85,7 @@ export class ProduceSender {
       }
       if (batches.length > 0 && next.bytes.length > room) break;
       room -= next.bytes.length;
-      batches.push(stamp(lane.sequencer.take()));
+      batches.push(stamp(lane.sequencer.take(), this.#options.transactionalId !== null));
       lanes.delete(lane);
       lanes.add(lane);
     }
@@ -91,9 +93,9 @@ export class ProduceSender {
   }
 
   #send(connection: Connection, batches: readonly PendingBatch[]): void {
-    const { acks, requestTimeoutMs, onAnswer, onLost, onReady, cluster } = this.#options;
+    const { acks, transactionalId, requestTimeoutMs, onAnswer, onLost, onReady, cluster } = this.#options;
     this.#inFlightCount++;
-    const request = { transactionalId: null, acks, timeoutMs: requestTimeoutMs, topicData: byTopic(batches) };
+    const request = { transactionalId, acks, timeoutMs: requestTimeoutMs, topicData: byTopic(batches) };
     // The broker's own timeout must come first: its answer says more than our silence.
     const timeoutMs = requestTimeoutMs + Math.min(5_000, requestTimeoutMs);
     connection
@@ -120,10 +122,11 @@ export class ProduceSender {
 }
 
 /** Writes the producer id, epoch and sequence into the batch; a batch sent again under the same ones stays as it is. */
-function stamp(batch: PendingBatch): PendingBatch {
+function stamp(batch: PendingBatch, isTransactional: boolean): PendingBatch {
   const { identity, bytes, baseSequence } = batch;
   if (identity !== undefined && batch.stamped !== identity) {
     setProducer(bytes, 0, { ...identity, baseSequence });
+    if (isTransactional) setTransactional(bytes, 0);
     sealCrc(bytes, 0);
     batch.stamped = identity;
   }

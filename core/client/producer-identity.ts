@@ -8,6 +8,12 @@ import type { Cluster } from './cluster.ts';
 import { clientErrors } from './error-codes.ts';
 import type { ProducerIdentity } from './sequencer.ts';
 
+/** Makes every batch a part of the transaction that is open under the id: which partitions it reaches is known before. */
+export interface ProducerTransaction {
+  readonly transactionalId: string;
+  readonly identity: ProducerIdentity;
+}
+
 export class IdentitySource {
   readonly #cluster: Cluster;
   readonly #signal: AbortSignal;
@@ -57,5 +63,24 @@ export class IdentitySource {
       message: `The broker gave no producer id: ${kafkaErrorName(answer.errorCode)}`,
       retriable: isRetriableKafkaError(answer.errorCode),
     });
+  }
+}
+
+/** The identity of one transactional producer: it cannot be had anew without ending the transaction. */
+export class FixedIdentity {
+  readonly #transaction: ProducerTransaction;
+
+  constructor(transaction: ProducerTransaction) {
+    this.#transaction = transaction;
+  }
+
+  unlike(used: ProducerIdentity | undefined): ProducerIdentity | undefined {
+    return used === undefined ? this.#transaction.identity : undefined;
+  }
+
+  renew(): Promise<ProducerIdentity> {
+    const message = 'The broker no longer takes what follows in this transaction';
+    const where = this.#transaction.transactionalId;
+    return Promise.reject(clientErrors.error('transaction-aborted', { message, where }));
   }
 }

@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.ts';
 import { clientErrors } from './error-codes.ts';
 import { ProduceDispatcher } from './produce-dispatcher.ts';
 import { type PendingBatch, pendingBatch } from './produce-lane.ts';
+import type { ProducerTransaction } from './producer-identity.ts';
 
 export interface ProducerOptions {
   /** On unless false, and only with `acks` -1: a batch sent again after a lost answer is stored once. */
@@ -60,7 +61,7 @@ export class Producer {
   readonly #budget: ByteBudget;
   readonly #closing = new AbortController();
 
-  constructor(cluster: Cluster, options: ProducerOptions) {
+  constructor(cluster: Cluster, options: ProducerOptions, transaction?: ProducerTransaction) {
     this.#cluster = cluster;
     const { deliveryTimeoutMs, maxBufferedBytes, maxInFlightPerConnection, idempotent, ...rest } = {
       ...defaults,
@@ -77,6 +78,7 @@ export class Producer {
       ...rest,
       cluster,
       isIdempotent,
+      transaction,
       maxInFlight,
       closing: this.#closing.signal,
     });

@@ -66,6 +66,11 @@ export function setProducer(buffer: Buffer, at: number, producer: BatchProducer)
   putInt32(buffer, at + 53, producer.baseSequence);
 }
 
+/** Marks the batch as part of a transaction. Seal the batch afterwards. */
+export function setTransactional(buffer: Buffer, at: number): void {
+  buffer[at + 22] = buffer[at + 22]! | 0x10;
+}
+
 /** The checksum the bytes of the batch have now, whatever its header says. */
 export function computeBatchCrc(buffer: Buffer, at: number): number {
   return crc32c(buffer, at + CRC_COVERS_FROM, at + batchSizeBytes(buffer, at));
