@@ -10,6 +10,7 @@ import type { SourcePosition } from '../../connectors/contract/source.ts';
 import { connector } from '../../connectors/file-source/index.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
+import { lineByLine } from '../../test/fakes/line-by-line.ts';
 
 const fileCount = Number(process.argv[2] ?? 10_000);
 const watch = process.argv[3] ?? 'auto';
@@ -41,9 +42,10 @@ async function open(storedPositions: readonly SourcePosition[]) {
   return { task, gauges };
 }
 
+const count = () => void recordCount++;
 const output = {
   roomBytes: 2 ** 22,
-  partition: () => ({ append: () => void recordCount++, appendRecord: () => void recordCount++ }),
+  partition: () => ({ append: count, appendLines: lineByLine(count), appendRecord: count }),
   position: (partition: SourcePosition['partition'], offset: SourcePosition['offset']) =>
     void stored.set(JSON.stringify(partition), { partition, offset }),
 };

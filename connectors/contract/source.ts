@@ -83,6 +83,25 @@ export interface SourceOutput {
 export interface RecordAppender {
   /** A record without key and headers whose value is `bytes[start, end)`, copied before the call returns. */
   append(bytes: Buffer, start: number, end: number, timestampMs: number): void;
+  /**
+   * The whole lines at the beginning of `bytes[start, end)`, each a record as `append` makes it, without its newline and
+   * without one carriage return before it; many times faster than line by line. Ends where the output is full, where
+   * `maxRecords` are appended, or before a line that is longer than `maxLineBytes`, is more than the topic takes, or has
+   * no newline: that one is the caller's. Nothing consumed means that the next line is such a one, or no room is left.
+   */
+  appendLines(bytes: Buffer, start: number, end: number, options: LineOptions): LinesAppended;
   /** A record with key, headers or a null value; everything is copied before the call returns. */
   appendRecord(record: SourceRecord): void;
+}
+
+export interface LineOptions {
+  readonly timestampMs: number;
+  readonly maxLineBytes: number;
+  readonly maxRecords: number;
+}
+
+export interface LinesAppended {
+  /** Newlines included. */
+  readonly consumedBytes: number;
+  readonly recordCount: number;
 }

@@ -164,7 +164,7 @@ export class Identifier {
   }
 
   async #compare(file: TrackedFile, check: CopyCheck): Promise<Step> {
-    file.source ??= new PlainBytes(file.fd!, this.#parts.buffer);
+    file.source ??= new PlainBytes(file, this.#parts.buffer);
     const wanted = Math.min(check.remainingBytes, checkStepBytes);
     const window = await file.source.read(check.position, wanted);
     const end = Math.min(window.bytes.length, window.start + check.remainingBytes);

@@ -7,9 +7,6 @@ import { noSplit, type SplitLine } from './generation.ts';
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
-/** How many lines go by between two looks at the room left; a line is counted before it is looked at. */
-const linesBetweenRoomChecks = 32;
-
 export interface LineWindow {
   /** Holds the window and perhaps more in front of it; ends where the window ends. */
   readonly bytes: Buffer;
@@ -50,11 +47,13 @@ export function cutLines(window: LineWindow, output: LineOutput): Cut {
   const long = new LongLine(window, appender);
   let at = start;
   let plainCount = 0;
-  let untilRoomCheck = 0;
-  while (at < stop && plainCount + long.recordCount < maxRecords) {
-    if (untilRoomCheck-- === 0) {
-      if (output.roomBytes <= 0) break;
-      untilRoomCheck = linesBetweenRoomChecks;
+  while (at < stop && plainCount + long.recordCount < maxRecords && output.roomBytes > 0) {
+    if (!long.isOpen) {
+      const left = maxRecords - plainCount - long.recordCount;
+      const lines = appender.appendLines(bytes, at, stop, { timestampMs, maxLineBytes, maxRecords: left });
+      at += lines.consumedBytes;
+      plainCount += lines.recordCount;
+      if (lines.recordCount > 0) continue;
     }
     const found = bytes.indexOf(newline, at);
     const end = found < 0 ? bytes.length : found > at && bytes[found - 1] === carriageReturn ? found - 1 : found;
@@ -67,7 +66,6 @@ export function cutLines(window: LineWindow, output: LineOutput): Cut {
     const taken = long.take(at, end, found);
     if (taken < 0) break;
     at = taken;
-    untilRoomCheck = 0;
   }
   const recordCount = plainCount + long.recordCount;
   return { consumedBytes: at - start, recordCount, longLineCount: long.splitCount, split: long.split };

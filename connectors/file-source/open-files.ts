@@ -1,7 +1,15 @@
 /** Keeps files open within a budget: the ones used least recently are closed, and opened again by name when needed. */
 
 import { readFileSync } from 'node:fs';
-import { closeFile, errorCode, type FileFacts, openForReading, statOpen } from './file-access.ts';
+import {
+  closeFile,
+  errorCode,
+  type FileFacts,
+  isRemoteOrMissing,
+  openForReading,
+  statOpen,
+  statOpenNow,
+} from './file-access.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /** More descriptors than this help nobody; the process has other uses for them. */
@@ -19,6 +27,7 @@ export type NotOpen = 'moved' | 'gone' | 'no room';
 export class OpenFiles {
   /** In the order of their last use. */
   readonly #open = new Set<TrackedFile>();
+  readonly #localDevices = new Set<string>();
   #budget: number;
 
   /** `budget` 0 takes a quarter of what the system allows the process. */
@@ -35,7 +44,7 @@ export class OpenFiles {
     if (file.fd !== undefined) {
       this.#open.delete(file);
       this.#open.add(file);
-      return statOpen(file.fd);
+      return file.isRemote ? statOpen(file.fd) : statOpenNow(file.fd);
     }
     if (!(await this.#makeRoom())) return 'no room';
     let fd: number;
@@ -54,6 +63,7 @@ export class OpenFiles {
       await closeFile(fd);
       return 'moved';
     }
+    file.isRemote = await this.#isRemote(file, facts.dev);
     file.fd = fd;
     this.#open.add(file);
     return facts;
@@ -70,6 +80,14 @@ export class OpenFiles {
 
   async closeAll(): Promise<void> {
     for (const file of this.#open) await this.close(file);
+  }
+
+  /** Asked once per device, as long as the answer can be trusted: a file that went meanwhile counts as remote. */
+  async #isRemote(file: TrackedFile, device: string): Promise<boolean> {
+    if (this.#localDevices.has(device)) return false;
+    if (await isRemoteOrMissing(file.raw)) return true;
+    this.#localDevices.add(device);
+    return false;
   }
 
   /** A file without a name could not be opened again, and a decoder would have to begin anew: those stay open. */

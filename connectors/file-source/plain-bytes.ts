@@ -1,8 +1,9 @@
 /** Reads an open file by position through one buffer that all files of a task share. */
 
 import type { ByteSource, ByteWindow } from './byte-source.ts';
-import { readAt } from './file-access.ts';
+import { readAt, readNow } from './file-access.ts';
 import { markerBytes } from './fingerprint.ts';
+import type { TrackedFile } from './tracked-file.ts';
 
 /** One read at a time uses it, so a task needs one buffer however many files it follows. */
 export class SharedBuffer {
@@ -17,10 +18,13 @@ export class SharedBuffer {
 
 export class PlainBytes implements ByteSource {
   readonly #fd: number;
+  readonly #isRemote: boolean;
   readonly #shared: SharedBuffer;
 
-  constructor(fd: number, shared: SharedBuffer) {
-    this.#fd = fd;
+  /** The file is open. */
+  constructor({ fd, isRemote }: Pick<TrackedFile, 'fd' | 'isRemote'>, shared: SharedBuffer) {
+    this.#fd = fd!;
+    this.#isRemote = isRemote;
     this.#shared = shared;
   }
 
@@ -29,7 +33,8 @@ export class PlainBytes implements ByteSource {
     const start = Math.min(markerBytes, position);
     const length = start + atLeast;
     const buffer = this.#shared.take(length);
-    const count = await readAt(this.#fd, buffer, length, position - start);
+    const read = this.#isRemote ? readAt : readNow;
+    const count = await read(this.#fd, buffer, length, position - start);
     return { bytes: buffer.subarray(0, count), start, behind: 0, isEnd: count < length, isFinal: false };
   }
 

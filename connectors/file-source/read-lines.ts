@@ -3,7 +3,7 @@
 import { crc32 } from '@node-rs/crc32';
 import type { SourceOutput } from '../contract/source.ts';
 import type { ByteWindow } from './byte-source.ts';
-import { readCached } from './file-access.ts';
+import { readNow } from './file-access.ts';
 import { fingerprintBytes } from './fingerprint.ts';
 import type { Generation } from './generation.ts';
 import { unfinishedGzip } from './identify.ts';
@@ -38,7 +38,7 @@ export class LineReader {
   async read(file: TrackedFile, output: SourceOutput, maxRecords: number): Promise<Reading> {
     const generation = file.generation!;
     if (generation.isComplete || generation.position >= readingLimit(file)) return nothing;
-    file.source ??= new PlainBytes(file.fd!, this.#parts.buffer);
+    file.source ??= new PlainBytes(file, this.#parts.buffer);
     const wanted = Math.min(this.#parts.config['read.buffer.bytes'], Math.max(smallestReadBytes, output.roomBytes));
     const window = await file.source.read(generation.position, wanted);
     const changed = changeAt(file, generation, window);
@@ -150,7 +150,7 @@ function changeAt(file: TrackedFile, generation: Generation, window: ByteWindow)
   if (!generation.isPrecededBy(window.bytes.subarray(window.behind, window.start)))
     return 'other bytes before the position';
   if (generation.position === 0) return undefined;
-  const count = readCached(file.fd!, head, fingerprintBytes, 0);
+  const count = readNow(file.fd!, head, fingerprintBytes, 0);
   return beginsAs(generation.evidence, head.subarray(0, count)) ? undefined : 'begins with other bytes';
 }
 

@@ -1,5 +1,6 @@
 /** Copies lines from files to a topic: poll by poll, always from the file whose turn it is. */
 
+import { setImmediate } from 'node:timers/promises';
 import { describeError } from '../../core/base/errors.ts';
 import type { SourceOutput, SourceTask, SourceTaskContext } from '../contract/source.ts';
 import { definition } from './config.ts';
@@ -16,6 +17,9 @@ import { Scanner } from './scanner.ts';
 import { reportStatus } from './status.ts';
 import { readingLimit, type TrackedFile } from './tracked-file.ts';
 import { Upkeep } from './upkeep.ts';
+
+/** Reading that goes on for longer lets the rest of its thread have a turn. */
+const longestTurnMs = 10;
 
 /** A poll without anything to append comes back after this time. */
 const longestPollMs = 1000;
@@ -155,6 +159,7 @@ export class FileSourceTask implements SourceTask {
   async #readReady(output: SourceOutput, signal: AbortSignal, endsAtMs: number): Promise<boolean> {
     const { config, context, registry } = this.#parts;
     const read = new Set<Generation>();
+    let yieldedAtMs = context.clock.monotonicMs();
     let recordsLeft = config['batch.size'] === 0 ? Number.POSITIVE_INFINITY : config['batch.size'];
     while (output.roomBytes > 0 && recordsLeft > 0 && !signal.aborted) {
       const file = this.#queue.next();
@@ -167,7 +172,12 @@ export class FileSourceTask implements SourceTask {
       }
       if (turn.hasMore) this.#queue.again(file, turn.consumedBytes);
       else this.#upkeep.heat(file);
-      if (context.clock.monotonicMs() >= endsAtMs) break;
+      const nowMs = context.clock.monotonicMs();
+      if (nowMs >= endsAtMs) break;
+      // Local files are read without waiting, and nothing else of the thread would have its turn.
+      if (nowMs - yieldedAtMs < longestTurnMs) continue;
+      await setImmediate();
+      yieldedAtMs = context.clock.monotonicMs();
     }
     for (const generation of read) {
       registry.unreported.delete(generation);

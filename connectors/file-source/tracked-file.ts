@@ -26,6 +26,8 @@ export interface TrackedFile {
   /** Generations it was compared with and is not; forgotten when the file changes. */
   rejected: readonly Generation[];
   fd: number | undefined;
+  /** On a file system of another machine, which may hang: it is read through the thread pool. */
+  isRemote: boolean;
   source: ByteSource | undefined;
   compression: Compression;
   /** False once no name of it was found: it lives on through its open descriptor alone. */
@@ -83,6 +85,7 @@ export function trackFile({ path, raw, facts, isStray }: Appearance, { nowMs, wa
     check: undefined,
     rejected: noGenerations,
     fd: undefined,
+    isRemote: true,
     source: undefined,
     compression: 'none',
     isNamed: true,

@@ -1,9 +1,11 @@
 /** Builds one record batch from value slices or whole records, in one growing buffer and without an object per record. */
 
+import { LineFramer } from '../kernels/line-framer.ts';
 import { BATCH_HEADER_BYTES, type BatchProducer, sealCrc, writeBatchHeader } from './batch-header.ts';
 import type { BatchMemory } from './batch-memory.ts';
 import { type Codec, codecIds, compress } from './compression.ts';
 import { protocolErrors } from './error-codes.ts';
+import { putSized, putVarint, putVarlong, sizedBytes, varintBytes, varlongBytes } from './record-varints.ts';
 
 /** The most bytes a record takes beside its key, value and headers: five varints, a varlong and the attributes. */
 const recordOverheadBytes = 36;
@@ -25,6 +27,32 @@ export interface BuildOptions {
   readonly compression?: Codec;
   readonly producer?: BatchProducer;
   readonly isTransactional?: boolean;
+  /** The checksum is left to whoever sets the producer fields, which it covers: an idempotent producer. */
+  readonly isLeftUnsealed?: boolean;
+}
+
+/** How far `appendLines` goes. */
+export interface LineLimits {
+  /** Of every record. */
+  readonly timestampMs: number;
+  /** A longer line ends the call. */
+  readonly maxLineBytes: number;
+  readonly maxRecords: number;
+  /** The batch may become this large. */
+  readonly maxBatchBytes: number;
+  /** Ends the call once it is used up; each record takes the bytes of its value and `recordCostBytes`. */
+  readonly budgetBytes: number;
+  readonly recordCostBytes: number;
+}
+
+export interface AppendedLines {
+  /** Bytes that became records, newlines included. */
+  readonly consumedBytes: number;
+  readonly recordCount: number;
+  /** Of the values alone. */
+  readonly payloadBytes: number;
+  /** The next line is an ordinary one that does not fit this batch any more. */
+  readonly isFull: boolean;
 }
 
 const noProducer: BatchProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
@@ -35,6 +63,9 @@ export interface BatchBuilderOptions {
   /** Where memory comes from, when finished batches are given back there. */
   readonly memory?: BatchMemory;
 }
+
+/** One for the thread: framing is synchronous. Made when first needed, since few threads append lines. */
+let framer: LineFramer | undefined;
 
 export class BatchBuilder {
   readonly #initialBytes: number;
@@ -71,7 +102,7 @@ export class BatchBuilder {
   /** A record without key and headers whose value is `bytes[start, end)`, copied before the call returns. */
   append(bytes: Buffer, start: number, end: number, timestampMs: number): void {
     const valueBytes = end - start;
-    const timestampDelta = this.#timestampDelta(timestampMs);
+    const timestampDelta = this.#noteTimestamp(timestampMs);
     const offsetDelta = this.#count;
     const bodyBytes =
       3 + varlongBytes(timestampDelta) + varintBytes(offsetDelta) + varintBytes(valueBytes) + valueBytes;
@@ -90,10 +121,43 @@ export class BatchBuilder {
     this.#count = offsetDelta + 1;
   }
 
+  /**
+   * The whole lines at the beginning of `bytes[start, end)` as records without key and headers, each without its newline
+   * and without one carriage return before it. Ends before a line that is too long or has no newline, or at a limit.
+   */
+  appendLines(bytes: Buffer, start: number, end: number, limits: LineLimits): AppendedLines {
+    framer ??= new LineFramer();
+    const { timestampMs, maxLineBytes, maxRecords, maxBatchBytes, budgetBytes, recordCostBytes } = limits;
+    let at = start;
+    let recordCount = 0;
+    let payloadBytes = 0;
+    for (;;) {
+      const framed = framer.frame(bytes, at, end, {
+        offsetDelta: this.#count,
+        timestampDelta: this.#timestampDelta(timestampMs),
+        maxLineBytes,
+        maxRecords: maxRecords - recordCount,
+        outputBytes: maxBatchBytes - this.#position,
+        budget: budgetBytes - payloadBytes - recordCount * recordCostBytes,
+        recordCost: recordCostBytes,
+      });
+      const { isFull } = framed;
+      if (framed.recordCount === 0) return { consumedBytes: at - start, recordCount, payloadBytes, isFull };
+      this.#noteTimestamp(timestampMs);
+      const to = this.#room(framed.records.length);
+      framed.records.copy(this.#memory, to);
+      this.#position = to + framed.records.length;
+      this.#count += framed.recordCount;
+      at += framed.consumedBytes;
+      recordCount += framed.recordCount;
+      payloadBytes += framed.payloadBytes;
+    }
+  }
+
   /** A record with key, headers or a null value; everything is copied before the call returns. */
   appendRecord(record: BuilderRecord): void {
     const { key, value, headers = [] } = record;
-    const timestampDelta = this.#timestampDelta(record.timestampMs);
+    const timestampDelta = this.#noteTimestamp(record.timestampMs);
     const offsetDelta = this.#count;
     let bodyBytes = 1 + varlongBytes(timestampDelta) + varintBytes(offsetDelta);
     bodyBytes += sizedBytes(key) + sizedBytes(value) + varintBytes(headers.length);
@@ -120,7 +184,7 @@ export class BatchBuilder {
   }
 
   /**
-   * The finished batch with base offset 0 and a valid checksum. It owns its memory: it may be patched, kept, or moved
+   * The finished batch with base offset 0 and, unless it is left unsealed, a valid checksum. It owns its memory: it may be patched, kept, or moved
    * to another thread, and the builder starts over empty. At least one record must have been appended.
    */
   build(options: BuildOptions = {}): Buffer {
@@ -135,7 +199,7 @@ export class BatchBuilder {
       recordCount: this.#count,
       ...(options.producer ?? noProducer),
     });
-    sealCrc(batch, 0);
+    if (!options.isLeftUnsealed) sealCrc(batch, 0);
     this.reset();
     return batch;
   }
@@ -164,13 +228,15 @@ export class BatchBuilder {
     if (!Number.isInteger(timestampMs) || timestampMs > maxTimestampMs || timestampMs < -maxTimestampMs) {
       throw protocolErrors.error('unencodable', { message: `${timestampMs} is no time of a record` });
     }
-    if (this.#count === 0) {
-      this.#baseTimestampMs = timestampMs;
-      this.#maxTimestampMs = timestampMs;
-      return 0;
-    }
-    if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
-    return timestampMs - this.#baseTimestampMs;
+    return this.#count === 0 ? 0 : timestampMs - this.#baseTimestampMs;
+  }
+
+  /** The header will say so: a record with this time is being appended. */
+  #noteTimestamp(timestampMs: number): number {
+    const delta = this.#timestampDelta(timestampMs);
+    if (this.#count === 0) this.#baseTimestampMs = timestampMs;
+    if (this.#count === 0 || timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
+    return delta;
   }
 
   /** Where to write next, with room for that many bytes. */
@@ -195,56 +261,4 @@ export class BatchBuilder {
   #take(minBytes: number): Buffer {
     return this.#source?.take(minBytes) ?? Buffer.allocUnsafeSlow(minBytes);
   }
-}
-
-function varintBytes(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  if (zigzag < 0x80) return 1;
-  if (zigzag < 0x4000) return 2;
-  if (zigzag < 0x20_0000) return 3;
-  return zigzag < 0x1000_0000 ? 4 : 5;
-}
-
-function putVarint(memory: Buffer, at: number, value: number): number {
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  let position = at;
-  while (rest >= 0x80) {
-    memory[position++] = rest | 0x80;
-    rest >>>= 7;
-  }
-  memory[position++] = rest;
-  return position;
-}
-
-/** Zigzag of a number beyond 32 bits; exact below 2^52, which milliseconds never reach. */
-function longZigzag(value: number): number {
-  return value < 0 ? -2 * value - 1 : 2 * value;
-}
-
-function varlongBytes(value: number): number {
-  if ((value | 0) === value) return varintBytes(value);
-  let count = 1;
-  for (let rest = longZigzag(value); rest >= 0x80; rest = Math.floor(rest / 128)) count++;
-  return count;
-}
-
-function putVarlong(memory: Buffer, at: number, value: number): number {
-  if ((value | 0) === value) return putVarint(memory, at, value);
-  let position = at;
-  let rest = longZigzag(value);
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) memory[position++] = (rest % 128) | 0x80;
-  memory[position++] = rest;
-  return position;
-}
-
-/** A length, -1 for null, and the bytes. */
-function sizedBytes(value: Buffer | null): number {
-  return value === null ? 1 : varintBytes(value.length) + value.length;
-}
-
-function putSized(memory: Buffer, at: number, value: Buffer | null): number {
-  if (value === null) return putVarint(memory, at, -1);
-  const position = putVarint(memory, at, value.length);
-  value.copy(memory, position);
-  return position + value.length;
 }

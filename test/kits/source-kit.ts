@@ -12,6 +12,7 @@ import type {
 } from '../../connectors/contract/source.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { type Logger, silentLogger } from '../../core/base/logger.ts';
+import { lineByLine } from '../fakes/line-by-line.ts';
 
 export interface KeptRecord {
   readonly topic: string;
@@ -42,10 +43,12 @@ export class MemoryOutput implements SourceOutput {
       this.roomBytes -= value.length + 8;
       this.records.push({ topic, spread, key: key?.toString() ?? null, value, text: value.toString('utf8'), headers });
     };
+    const append: RecordAppender['append'] = (bytes, start, end) => {
+      if (this.#count(end - start)) keep(null, Buffer.from(bytes.subarray(start, end)), []);
+    };
     return {
-      append: (bytes, start, end) => {
-        if (this.#count(end - start)) keep(null, Buffer.from(bytes.subarray(start, end)), []);
-      },
+      append,
+      appendLines: lineByLine(append, () => this.roomBytes),
       appendRecord: ({ key, value, headers }: SourceRecord) => {
         if (this.#count(value?.length ?? 0)) keep(key, Buffer.from(value ?? ''), headers ?? []);
       },

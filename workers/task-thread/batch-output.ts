@@ -1,7 +1,13 @@
 /** Where a source appends: records go straight into the record batches of their topic partitions. */
 
 import type { SourceOffset, SourcePartition, SourceRecord } from '../../connectors/contract/record.ts';
-import type { RecordAppender, SourceOutput, SourcePosition } from '../../connectors/contract/source.ts';
+import type {
+  LineOptions,
+  LinesAppended,
+  RecordAppender,
+  SourceOutput,
+  SourcePosition,
+} from '../../connectors/contract/source.ts';
 import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
 import { BatchMemory } from '../../core/protocol/batch-memory.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
@@ -20,6 +26,8 @@ export interface BatchOutputOptions {
   /** What a batch aims at; a record that alone is larger gets a batch of its own. */
   readonly batchBytes: number;
   readonly compression: Codec;
+  /** The producer sets fields that the checksum covers, and seals each batch itself. */
+  readonly producerSeals: boolean;
   /** Makes sure that the topic exists; asked once per topic. */
   readonly topicFacts: (topic: string) => Promise<TopicFacts>;
   /** A record that its topic does not take. The record's buffers are only valid during the call. */
@@ -185,6 +193,33 @@ class PartitionBatches implements RecordAppender {
     this.#count(sizeBytes, end - start);
   }
 
+  appendLines(bytes: Buffer, start: number, end: number, options: LineOptions): LinesAppended {
+    const { mostBytes, poll } = this.#parts;
+    const { batchBytes, pollBytes } = this.#parts.options;
+    const mostLineBytes = mostBytes - recordOverheadBytes - batchOverheadBytes;
+    let at = start;
+    let recordCount = 0;
+    while (at < end) {
+      const taken = this.#builder.appendLines(bytes, at, end, {
+        timestampMs: options.timestampMs,
+        maxLineBytes: Math.min(options.maxLineBytes, mostLineBytes),
+        maxRecords: options.maxRecords - recordCount,
+        maxBatchBytes: batchBytes,
+        budgetBytes: pollBytes - poll.usedBytes,
+        recordCostBytes: recordOverheadBytes,
+      });
+      at += taken.consumedBytes;
+      recordCount += taken.recordCount;
+      poll.payloadBytes += taken.payloadBytes;
+      poll.usedBytes += taken.payloadBytes + taken.recordCount * recordOverheadBytes;
+      poll.recordCount += taken.recordCount;
+      // A line that no batch of the usual size holds is appended by itself.
+      if (!taken.isFull || this.#builder.count === 0) break;
+      this.#seal();
+    }
+    return { consumedBytes: at - start, recordCount };
+  }
+
   appendRecord(record: SourceRecord): void {
     const sizeBytes = sizeOf(record);
     if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
@@ -221,7 +256,8 @@ class PartitionBatches implements RecordAppender {
 
   #seal(): void {
     if (this.#builder.count === 0) return;
-    this.#sealed.push(this.#builder.build({ compression: this.#parts.options.compression }));
+    const { compression, producerSeals } = this.#parts.options;
+    this.#sealed.push(this.#builder.build({ compression, isLeftUnsealed: producerSeals }));
   }
 }
 

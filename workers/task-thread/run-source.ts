@@ -45,6 +45,8 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     pollBytes,
     batchBytes,
     compression: spec.compression,
+    // Every batch of an idempotent producer gets its identity and its sequence.
+    producerSeals: true,
     topicFacts: (topic) => activeTopic(context, topic),
     onOversized: (...oversized) => errors.oversized(...oversized),
   });

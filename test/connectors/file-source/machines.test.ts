@@ -8,6 +8,7 @@ import { Generation, noSplit } from '../../../connectors/file-source/generation.
 import { planGlobs } from '../../../connectors/file-source/glob-plan.ts';
 import { CopyFinder, judge } from '../../../connectors/file-source/identity.ts';
 import { cutLines } from '../../../connectors/file-source/line-cutter.ts';
+import { lineByLine } from '../../fakes/line-by-line.ts';
 
 const facts = { path: '/x.log', dev: '1', ino: '2', bornUs: 0, changedUs: 0, size: 0, compression: 'none' as const };
 
@@ -110,8 +111,10 @@ describe('the line cutter', () => {
       else lines.push(part);
       joins = more === 'true';
     };
+    const append = (from: Buffer, start: number, end: number) => keep(from.subarray(start, end), 'false');
     const appender = {
-      append: (from: Buffer, start: number, end: number) => keep(from.subarray(start, end), 'false'),
+      append,
+      appendLines: lineByLine(append),
       appendRecord: ({ value, headers }: { value: Buffer | null; headers?: readonly { value: Buffer | null }[] }) =>
         keep(value!, String(headers![2]!.value)),
     };

@@ -4,6 +4,7 @@ import type { SourceOutput } from '../../../connectors/contract/source.ts';
 import { connector } from '../../../connectors/file-source/index.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
+import { lineByLine } from '../../fakes/line-by-line.ts';
 
 const task = connector.createTask();
 const files = new Set<number>();
@@ -12,7 +13,8 @@ const output: SourceOutput = {
   roomBytes: 2 ** 20,
   partition(_topic, spread) {
     files.add(spread);
-    return { append: () => void recordCount++, appendRecord: () => void recordCount++ };
+    const count = () => void recordCount++;
+    return { append: count, appendLines: lineByLine(count), appendRecord: count };
   },
   position() {},
 };

@@ -106,6 +106,7 @@ class Harness {
       context,
       positions,
       output: new BatchOutput({
+        producerSeals: false,
         pollBytes: 10_000,
         batchBytes: 1_000,
         compression: 'none',
@@ -276,7 +277,14 @@ test('a record larger than the batches aimed at goes alone, as far as its topic 
   const topicFacts = async () => ({ partitionCount: 1, maxBatchBytes: 1_500 });
   const refused: number[] = [];
   const onOversized = (...[, , sizeBytes]: [string, SourceRecord, number, number]) => void refused.push(sizeBytes);
-  const output = new BatchOutput({ pollBytes: 9_000, batchBytes: 1_000, compression: 'none', topicFacts, onOversized });
+  const output = new BatchOutput({
+    pollBytes: 9_000,
+    batchBytes: 1_000,
+    compression: 'none',
+    producerSeals: false,
+    topicFacts,
+    onOversized,
+  });
   await output.prepare('large');
   for (const size of [10, 1_300, 10, 1_600]) output.partition('large', 0).append(Buffer.alloc(size), 0, size, 1);
   const { batches } = await output.take();
@@ -329,6 +337,7 @@ describe('a record that no batch can hold', () => {
 describe('the batches of a poll', () => {
   test('are split below their limit, in order, and a spread stays in its partition', async () => {
     const output = new BatchOutput({
+      producerSeals: false,
       pollBytes: 100_000,
       batchBytes: 1_000,
       compression: 'none',
