@@ -1,6 +1,7 @@
 /** Apache Kafka as a test server: one or more KRaft brokers on loopback, fetched from Maven Central once. */
 
-import { access, appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, cleanEnv, freePort, run, type ServerProcess, startServer } from './child.ts';
 
@@ -39,7 +40,13 @@ export interface KafkaBroker {
 
 /** The class path of Kafka, its tools and Connect; the first call of a machine downloads them (about 130 MB). */
 export async function kafkaClassPath(): Promise<string> {
-  const folder = cacheFolder(`kafka-${kafkaVersion}`);
+  const pom = join(here, 'kafka', 'pom.xml');
+  // Another list of jars is another folder: what an older list has fetched is not taken for whole.
+  const list = createHash('sha256')
+    .update(await readFile(pom))
+    .digest('hex')
+    .slice(0, 8);
+  const folder = cacheFolder(`kafka-${kafkaVersion}-${list}`);
   const complete = join(folder, '.complete');
   const isComplete = await access(complete).then(
     () => true,
@@ -48,7 +55,7 @@ export async function kafkaClassPath(): Promise<string> {
   if (!isComplete) {
     await mkdir(folder, { recursive: true });
     const goals = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'];
-    await run('mvn', ['-q', '-B', '-f', join(here, 'kafka', 'pom.xml'), `-Dkafka.version=${kafkaVersion}`, ...goals]);
+    await run('mvn', ['-q', '-B', '-f', pom, `-Dkafka.version=${kafkaVersion}`, ...goals]);
     await writeFile(complete, '');
   }
   return join(folder, '*');
