@@ -198,7 +198,10 @@ describe('the smallest history with', () => {
       ['transaction', { process: 'q', sends: [send('y-0', 'a2', 2, 'a')] }],
       ['read-all', { polls: [poll('x-0', 0, 'a', 'b'), poll('y-0', 0, 'a1', '', 'a2')] }],
     );
-    expect(kinds(operations, { drained: new Set(['x-0']) })).toEqual(['never-transformed', 'transformed-twice']);
+    expect(kinds(operations, { drained: new Map([['x-0', ['y']]]) })).toEqual([
+      'never-transformed',
+      'transformed-twice',
+    ]);
   });
 
   /** Two transactions at the same time. */

@@ -14,15 +14,15 @@ import { collectEvidence } from './evidence.ts';
 import type { History } from './history.ts';
 
 export interface CheckOptions {
-  /** Partitions whose records were all to be transformed before the last read. */
-  readonly drained?: ReadonlySet<string>;
+  /** Input partitions whose records were all to be transformed before the last read, with the topics to hold the results. */
+  readonly drained?: ReadonlyMap<string, readonly string[]>;
   /** Of a system whose transactions do not interleave; Kafka's do. */
   readonly isWriteIsolated?: boolean;
 }
 
 export function check(
   history: History,
-  { drained = new Set(), isWriteIsolated = false }: CheckOptions = {},
+  { drained = new Map(), isWriteIsolated = false }: CheckOptions = {},
 ): Anomaly[] {
   const evidence = collectEvidence(history);
   return [

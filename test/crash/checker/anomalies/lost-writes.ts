@@ -47,5 +47,7 @@ function acknowledgedWrites(history: History): Map<string, Acknowledged[]> {
 function mayHoldUp({ kind, outcome, startedAt, endedAt, sends }: Operation, read: Operation, poll: Poll): boolean {
   if (kind !== 'transaction' || startedAt > read.endedAt) return false;
   const isOver = outcome !== 'info' && endedAt < read.startedAt;
-  return !isOver && sends.some(({ partition, offset }) => partition === poll.partition && (offset ?? 0) <= poll.toOffset);
+  return (
+    !isOver && sends.some(({ partition, offset }) => partition === poll.partition && (offset ?? 0) <= poll.toOffset)
+  );
 }
