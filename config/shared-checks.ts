@@ -21,6 +21,10 @@ export function checkSink(values: Readonly<Record<string, unknown>>, report: Rep
 }
 
 export function checkSource(values: Readonly<Record<string, unknown>>, report: ReportProblem): void {
+  if (values['transaction.boundary'] === 'connector') {
+    const message = 'the connector does not define transaction boundaries of its own';
+    report('transaction.boundary', message, 'Use poll or interval.');
+  }
   const deadLetters = values['errors.deadletterqueue.topic.name'];
   if (deadLetters !== undefined && deadLetters === values['topic']) {
     const message = 'dead letters would go among the good records';

@@ -53,6 +53,11 @@ export const workerErrors = defineErrors('worker', {
     fix: 'GET /connector-plugins lists those there are.',
     retriable: false,
   },
+  'exactly-once-unavailable': {
+    meaning: 'A source insists on exactly-once delivery, which this worker does not give.',
+    fix: 'Start the worker with exactly-once sources, or set exactly.once.support: requested.',
+    retriable: false,
+  },
   'connector-not-stopped': {
     meaning: 'Offsets can only be moved while nothing of the connector runs.',
     fix: 'Stop the connector, wait until it is STOPPED, and send the request again.',

@@ -7,6 +7,7 @@ import {
   type Cluster,
   connectCluster,
   createProducer,
+  fenceTransactionalId,
   openAdmin,
   type Producer,
 } from '../core/client/index.ts';
@@ -22,6 +23,9 @@ import { TaskRuns } from './tasks/task-runs.ts';
 import { Topics } from './topics.ts';
 import { RunningWorker, type Worker } from './worker.ts';
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options.ts';
+
+/** The transaction that a run left open is ended within a few round trips; a coordinator that is away is asked again by the next try. */
+const fenceTimeoutMs = 60_000;
 
 /** What the rest of a worker stands on. */
 interface Ground {
@@ -131,7 +135,7 @@ async function openStores(
   return { config, offsets, statuses };
 }
 
-function createRuns({ options, settings, topics }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
+function createRuns({ options, settings, topics, cluster }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
   const { catalogue, clock, logger, bootstrapServers } = options;
   return new TaskRuns({
     settings,
@@ -143,6 +147,7 @@ function createRuns({ options, settings, topics }: Ground, stores: Stores, numbe
       const own = connectCluster({ bootstrapServers, clientId, clock, logger });
       return joinSinkGroup({ cluster: own, groupId, topics: names, logger, ...events });
     },
+    fence: (id) => fenceTransactionalId(cluster, id, { timeoutMs: fenceTimeoutMs }),
     onNumbers: (task, totals, values) => numbers.report(task, totals, values),
     onActiveTopic: ({ connector, index }, topic) => {
       stores.statuses.activeTopic({ connector, topic, task: index, discoverTimestampMs: clock.nowMs() });

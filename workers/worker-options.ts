@@ -26,6 +26,11 @@ export interface WorkerOptions {
   readonly connectorsModule?: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /**
+   * Kafka Connect's setting: `enabled` writes records and source offsets in one transaction, whose id belongs to the
+   * task; `disabled` writes them one after the other, and a kill doubles what was between the two.
+   */
+  readonly exactlyOnceSourceSupport?: 'enabled' | 'disabled';
   /** Sources read what is there now and finish. */
   readonly once?: boolean;
   readonly topics?: Partial<InternalTopics>;
@@ -83,6 +88,7 @@ export interface WorkerSettings {
   readonly groupId: string;
   readonly clientId: string;
   readonly connectorsModule: string;
+  readonly exactlyOnce: boolean;
   readonly once: boolean;
   readonly topics: InternalTopics;
   readonly limits: TaskLimits;
@@ -106,6 +112,7 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
     clientId: options.clientId ?? 'millrace-worker',
     connectorsModule:
       options.connectorsModule ?? new URL(`../connectors/catalogue${ownExtension}`, import.meta.url).href,
+    exactlyOnce: (options.exactlyOnceSourceSupport ?? 'disabled') === 'enabled',
     once: options.once ?? false,
     topics: { ...defaultTopics, ...options.topics },
     limits: { ...defaultLimits, ...options.limits },

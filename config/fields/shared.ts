@@ -6,6 +6,7 @@ import { field } from './kinds.ts';
 const group = {
   general: 'General',
   data: 'Topics and conversion',
+  delivery: 'Delivery',
   errors: 'Errors',
   clients: 'Kafka clients',
 } as const;
@@ -128,11 +129,34 @@ export function sourceFields() {
       group: group.data,
       example: 'web-logs',
     }),
+    ...transactionFields(),
     'producer.override.compression.type': field.choice(['none', 'gzip', 'snappy', 'lz4', 'zstd'], {
       doc: 'The compression of record batches on the wire and in the topic.',
       default: 'none',
       importance: 'low',
       group: group.clients,
+    }),
+  };
+}
+
+function transactionFields() {
+  return {
+    'exactly.once.support': field.choice(['requested', 'required'], {
+      doc: 'With `required` the connector does not run on a worker that delivers at least once only.',
+      default: 'requested',
+      group: group.delivery,
+    }),
+    'transaction.boundary': field.choice(['poll', 'interval', 'connector'], {
+      doc: 'When a transaction of records and their source offsets ends: between two polls, or after `transaction.boundary.interval.ms`. Readers of committed records see its records then.',
+      default: 'poll',
+      group: group.delivery,
+    }),
+    'transaction.boundary.interval.ms': field.duration({
+      doc: 'How long a transaction stays open with `transaction.boundary: interval`; a minute unless given.',
+      min: 1,
+      max: 300_000,
+      importance: 'low',
+      group: group.delivery,
     }),
   };
 }

@@ -1,7 +1,7 @@
-/** A compacted topic on the cluster as a keyed log. */
+/** A compacted topic on the cluster as a keyed log; what an aborted transaction wrote is not in it. */
 
 import type { Clock } from '../../core/base/clock.ts';
-import { type Cluster, type Producer, tailTopic, topicEnds } from '../../core/client/index.ts';
+import { type Cluster, type Producer, type TopicRecord, tailTopic, topicEnds } from '../../core/client/index.ts';
 import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
 import type { StoreRecord } from './config-records.ts';
 import { partitionOfKey } from './murmur2.ts';
@@ -20,6 +20,7 @@ export function kafkaKeyedLog(options: KafkaKeyedLogOptions): KeyedLog {
   const { cluster, topic } = options;
   return {
     append: (records) => append(options, records),
+    // The very end: whoever reads up to it waits for transactions that are open before it, and misses none of them.
     ends: () => topicEnds(cluster, topic),
     tail: (handler, signal) => tail(options, handler, signal),
   };
@@ -50,12 +51,13 @@ async function tail(
   handler: TailHandler,
   signal: AbortSignal,
 ): Promise<void> {
-  const reader = tailTopic(cluster, topic, {
-    onRecord: ({ key, value }) => {
+  const records = {
+    onRecord: ({ key, value }: TopicRecord) => {
       handler.onRecord({ key: key?.toString('utf8') ?? '', value: value?.toString('utf8') ?? null });
     },
-    onProgress: (position) => handler.onProgress(position),
-  });
+    onProgress: (position: LogPosition) => handler.onProgress(position),
+  };
+  const reader = tailTopic(cluster, topic, records, { isolation: 'read_committed' });
   signal.addEventListener('abort', () => void reader.close(), { once: true });
   await reader.ended;
 }

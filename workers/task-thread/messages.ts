@@ -2,11 +2,13 @@
 
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
+import type { ProducerIdentity } from '../../core/client/index.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
 import type { Settings } from '../stores/config-records.ts';
 import type { StoredPosition } from '../stores/offset-records.ts';
 import type { ErrorPolicy } from '../tolerance.ts';
 import type { TopicFacts } from '../topics.ts';
+import type { TransactionBoundary } from './transaction-boundary.ts';
 
 export interface TaskLimits {
   /** Bytes one poll of a source may append; two polls are held at a time. */
@@ -22,6 +24,14 @@ export interface TaskLimits {
   readonly longestRetryDelayMs: number;
 }
 
+/** A source task that writes in transactions, and has shut out every earlier run of itself already. */
+export interface TaskTransactions {
+  readonly transactionalId: string;
+  readonly transactionTimeoutMs: number;
+  readonly identity: ProducerIdentity;
+  readonly boundary: TransactionBoundary;
+}
+
 /** Everything a task's thread needs; plain data. */
 export interface TaskSpec {
   readonly connector: string;
@@ -34,7 +44,9 @@ export interface TaskSpec {
   readonly settings: Settings;
   readonly bootstrapServers: readonly string[];
   readonly once: boolean;
-  /** Sources: everything stored for the connector. */
+  /** Sources: undefined for delivery at least once. */
+  readonly transactions: TaskTransactions | undefined;
+  /** Sources: everything stored for the connector, read after earlier runs were shut out. */
   readonly storedPositions: readonly StoredPosition[];
   readonly offsetsTopic: string;
   readonly offsetsPartitionCount: number;

@@ -48,6 +48,7 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     },
     fetcher: createFetcher(cluster, {
       maxWaitMs,
+      isolation: 'read_committed',
       minBytes: 1,
       maxBytes: limits.fetchBytes,
       partitionMaxBytes: limits.fetchPartitionBytes,
@@ -119,6 +120,6 @@ async function startOffsets(
 ): Promise<SinkPosition[]> {
   const timestampMs = timestampOf[spec.startAt];
   const asked = partitions.map(({ topic, partition }) => ({ topic, partition, timestampMs }));
-  const found = await listOffsets(cluster, asked);
+  const found = await listOffsets(cluster, asked, { isolation: 'read_committed' });
   return found.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
 }

@@ -1,9 +1,10 @@
 /** Puts a source task's runner together from the parts of its thread. */
 
 import { createProducer } from '../../core/client/producer.ts';
+import { openTransactionalProducer } from '../../core/client/transactional-producer.ts';
 import type { TopicFacts } from '../topics.ts';
 import { BatchOutput } from './batch-output.ts';
-import { atLeastOnceDelivery } from './delivery.ts';
+import { type AtLeastOnceOptions, atLeastOnceDelivery, exactlyOnceDelivery, type SourceDelivery } from './delivery.ts';
 import type { ToThread } from './messages.ts';
 import { retrying } from './retrying.ts';
 import { SourceErrors } from './source-errors.ts';
@@ -16,20 +17,13 @@ const deliveryTimeoutMs = 2_147_483_647;
 const requestTimeoutMs = 30_000;
 
 export async function run(context: ThreadContext, onRunning: () => void): Promise<'stopped' | 'finished'> {
-  const { spec, link, logger, gauges, cluster, clock, gate } = context;
+  const { spec, link, logger, gauges, clock, gate } = context;
   link.listen((message: ToThread) => {
     if (message.type === 'pause') gate.pause();
     else if (message.type === 'resume') gate.resume();
     else if (message.type === 'stop') gate.stop();
   });
   const connector = await loadSource(spec);
-  const producer = createProducer(cluster, {
-    idempotent: true,
-    acks: -1,
-    requestTimeoutMs,
-    deliveryTimeoutMs,
-    maxBufferedBytes: 4 * spec.limits.pollBytes,
-  });
   const { connector: name, taskIndex, connectorName, limits, offsetsTopic, offsetsPartitionCount } = spec;
   const stored = spec.storedPositions;
   const positions = new SourcePositions({
@@ -63,7 +57,8 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     positions,
     output,
     errors,
-    delivery: atLeastOnceDelivery({ producer, encodePositions, retry }),
+    delivery: await openDelivery(context, encodePositions, retry),
+    boundary: spec.transactions?.boundary ?? { kind: 'each' },
     retry,
     gate,
     clock,
@@ -73,6 +68,23 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     onRunning,
   });
   return await runner.run();
+}
+
+async function openDelivery(
+  { spec, cluster }: ThreadContext,
+  encodePositions: AtLeastOnceOptions['encodePositions'],
+  retry: AtLeastOnceOptions['retry'],
+): Promise<SourceDelivery> {
+  const maxBufferedBytes = 4 * spec.limits.pollBytes;
+  const options = { requestTimeoutMs, deliveryTimeoutMs, maxBufferedBytes };
+  if (spec.transactions === undefined) {
+    const producer = createProducer(cluster, { ...options, idempotent: true, acks: -1 });
+    return atLeastOnceDelivery({ producer, encodePositions, retry });
+  }
+  const { transactionalId, transactionTimeoutMs, identity } = spec.transactions;
+  const id = { transactionalId, transactionTimeoutMs, identity };
+  const producer = await openTransactionalProducer(cluster, { ...id, producer: options });
+  return exactlyOnceDelivery({ producer, encodePositions });
 }
 
 async function activeTopic({ link }: ThreadContext, topic: string): Promise<TopicFacts> {

@@ -188,7 +188,8 @@ export class SinkRunner {
     owned.cursor.reset(run.records, owned.offset);
     tracker.given({ topic: run.topic, partition: run.partition, offset: run.nextOffset });
     try {
-      await task.put(owned.cursor);
+      // Of aborted transactions and their markers nothing is left but the offsets they took.
+      if (run.records.length > 0) await task.put(owned.cursor);
     } catch (error) {
       if (isRetriable(error)) return error;
       throw error;

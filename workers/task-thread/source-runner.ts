@@ -1,17 +1,20 @@
-/** Runs one source task: poll and build while the poll before is being made durable, never two in flight (promises 1 and 3). */
+/** Runs one source task: poll and build while the poll before is being written or committed, never two in flight (promises 1 and 3). */
 
 import type { SourceTask, SourceTaskContext } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import { isFenced } from '../fencing.ts';
 import type { BatchOutput, BuiltPoll } from './batch-output.ts';
 import type { AtLeastOnceOptions, SourceDelivery, TopicBatch } from './delivery.ts';
 import type { Gate } from './gate.ts';
+import { OpenPolls } from './open-polls.ts';
 import { isRetriable } from './plain-error.ts';
 import { retryDelayMs, sleepUnlessAborted } from './retrying.ts';
 import type { SourceErrors } from './source-errors.ts';
 import type { SourcePositions } from './source-positions.ts';
 import type { TaskGauges } from './task-gauges.ts';
+import { isOver, type TransactionBoundary } from './transaction-boundary.ts';
 
 export interface SourceRunnerOptions {
   /** A fresh task; called again when a retriable error made the runner reopen it. */
@@ -22,6 +25,7 @@ export interface SourceRunnerOptions {
   readonly output: BatchOutput;
   readonly errors: SourceErrors;
   readonly delivery: SourceDelivery;
+  readonly boundary: TransactionBoundary;
   readonly gate: Gate;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,8 +41,11 @@ export class SourceRunner {
   #task: SourceTask;
   /** Retriable failures of `poll` in a row. */
   #pollFailures = 0;
-  /** The poll that is being made durable; never rejects unseen. */
+  /** The poll that is being written, and perhaps committed; never rejects unseen. */
   #inFlight: Promise<void> = Promise.resolve();
+  readonly #openPolls = new OpenPolls();
+  /** A built poll waits for the one in flight. */
+  #isNextReady = false;
 
   constructor(options: SourceRunnerOptions) {
     this.#options = options;
@@ -52,6 +59,9 @@ export class SourceRunner {
       await this.#open();
       onRunning();
       return await this.#loop();
+    } catch (error) {
+      if (isFenced(error)) this.#options.gauges.add('fenced_writes_total', 1);
+      throw error;
     } finally {
       await this.#task.close().catch((error) => {
         logger.warn({ reason: describeError(error) }, 'the source task failed to close');
@@ -70,17 +80,19 @@ export class SourceRunner {
     let outcome: 'more' | 'finished' = 'more';
     while (outcome === 'more') {
       // Before a pause of unknown length: what is in flight must be settled, and be seen to fail if it does.
-      if (gate.paused) await this.#inFlight;
+      if (gate.paused) await this.#finish();
       if (!(await gate.open())) break;
       outcome = await this.#poll();
       const built = await output.take();
       const deadLetters = errors.take();
+      this.#isNextReady = true;
       await this.#inFlight;
+      this.#isNextReady = false;
       this.#inFlight = this.#settle(built, deadLetters);
       // The failure is thrown where the promise is awaited: before the next poll is sent.
       this.#inFlight.catch(() => {});
     }
-    await this.#inFlight;
+    await this.#finish();
     return outcome === 'finished' ? 'finished' : 'stopped';
   }
 
@@ -111,7 +123,7 @@ export class SourceRunner {
     if (reopen) {
       output.discard();
       errors.discard();
-      await this.#inFlight;
+      await this.#finish();
       await this.#task.close();
     }
     await sleepUnlessAborted(clock, delayMs, gate.signal);
@@ -120,22 +132,47 @@ export class SourceRunner {
     await this.#open();
   }
 
-  /** Records and dead letters durable, then positions durable, then the source is told (promise 1). */
+  /** Nothing is in flight and no transaction is open any more. */
+  async #finish(): Promise<void> {
+    await this.#inFlight;
+    await this.#commit();
+  }
+
+  /** Writes records, dead letters and positions; commits when the transaction is over. */
   async #settle(built: BuiltPoll, failed: { deadLetters: readonly TopicBatch[]; failure: unknown }): Promise<void> {
-    const { delivery, gauges, positions, retry } = this.#options;
-    if (failed.failure !== undefined) {
-      await delivery.deliver(failed.deadLetters, []);
-      throw failed.failure;
+    const { delivery, boundary, clock } = this.#options;
+    const open = this.#openPolls;
+    const { deadLetters, failure } = failed;
+    const isNothing = built.batches.length + built.positions.length + deadLetters.length === 0;
+    if (!isNothing) open.begin(clock.monotonicMs());
+    if (failure !== undefined) {
+      await delivery.deliver(deadLetters, []);
+      await this.#commit();
+      throw failure;
     }
-    const batches = failed.deadLetters.length === 0 ? built.batches : [...built.batches, ...failed.deadLetters];
-    await delivery.deliver(batches, built.positions);
+    if (!isNothing) {
+      const batches = deadLetters.length === 0 ? built.batches : [...built.batches, ...deadLetters];
+      await delivery.deliver(batches, built.positions);
+      open.add(built);
+    }
     built.release();
-    positions.store(built.positions);
-    gauges.add('source_records_total', built.recordCount);
-    gauges.add('source_bytes_total', built.payloadBytes);
+    const openForMs = open.openForMs(clock.monotonicMs());
+    if (isOver(boundary, { openForMs, bytes: open.bytes, isNextReady: this.#isNextReady })) await this.#commit();
+  }
+
+  /** What was written becomes durable, and only then the source is told (promise 1). */
+  async #commit(): Promise<void> {
+    if (this.#openPolls.isEmpty) return;
+    const { delivery, gauges, positions, retry } = this.#options;
+    await delivery.commit();
+    const committed = this.#openPolls.take();
+    positions.store(committed.positions);
+    gauges.add('source_records_total', committed.recordCount);
+    gauges.add('source_bytes_total', committed.payloadBytes);
+    gauges.add('source_commits_total', 1);
     const task = this.#task;
-    if (built.positions.length > 0 && task.committed !== undefined) {
-      await retry('acknowledging to the source', () => Promise.resolve(task.committed?.(built.positions)));
+    if (committed.positions.length > 0 && task.committed !== undefined) {
+      await retry('acknowledging to the source', () => Promise.resolve(task.committed?.(committed.positions)));
     }
   }
 }

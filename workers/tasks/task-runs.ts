@@ -6,12 +6,13 @@ import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { Clock, Timer } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import type { ProducerIdentity, TransactionalId } from '../../core/client/index.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
 import { workerErrors } from '../error-codes.ts';
 import { definitionOf } from '../herder/planner.ts';
 import type { DesiredTask } from '../herder/reconcile.ts';
 import type { OffsetStore } from '../stores/offset-store.ts';
-import type { TaskSpec } from '../task-thread/messages.ts';
+import type { TaskSpec, TaskTransactions } from '../task-thread/messages.ts';
 import { plainError } from '../task-thread/plain-error.ts';
 import { type ErrorSettings, errorPolicyOf } from '../tolerance.ts';
 import type { Topics } from '../topics.ts';
@@ -19,6 +20,7 @@ import type { WorkerSettings } from '../worker-options.ts';
 import { type GroupEvents, type GroupMember, SinkMembership } from './sink-membership.ts';
 import { TaskHost } from './task-host.ts';
 import type { TaskRun } from './task-supervisor.ts';
+import { type TransactionSettings, transactionPlan } from './task-transactions.ts';
 
 export interface TaskRunsOptions {
   readonly settings: WorkerSettings;
@@ -32,6 +34,8 @@ export interface TaskRunsOptions {
     topics: readonly string[],
     events: GroupEvents,
   ) => Promise<GroupMember>;
+  /** Shuts out whoever has the transactional id, and ends what that one left open. */
+  readonly fence: (id: TransactionalId) => Promise<ProducerIdentity>;
   readonly onNumbers: (task: DesiredTask, totals: Numbers, values: Numbers) => void;
   readonly onActiveTopic: (task: DesiredTask, topic: string) => void;
   readonly clock: Clock;
@@ -54,7 +58,7 @@ export interface SteeredRun extends TaskRun {
   drainTo(ends: readonly SinkPosition[]): Promise<void>;
 }
 
-interface TypedSettings extends ErrorSettings {
+interface TypedSettings extends ErrorSettings, TransactionSettings {
   readonly topic?: string;
   readonly 'producer.override.compression.type'?: Codec;
   readonly 'consumer.override.auto.offset.reset'?: 'earliest' | 'latest';
@@ -190,6 +194,12 @@ export class TaskRuns {
     });
   }
 
+  async #fence(task: DesiredTask, typed: TypedSettings): Promise<TaskTransactions | undefined> {
+    const { settings, fence } = this.#options;
+    const plan = transactionPlan(settings, task, typed);
+    return plan === undefined ? undefined : { ...plan, identity: await fence(plan) };
+  }
+
   async #spec(
     task: DesiredTask,
     kind: 'source' | 'sink',
@@ -197,6 +207,8 @@ export class TaskRuns {
     typed: TypedSettings,
   ): Promise<TaskSpec> {
     const { settings, bootstrapServers, offsets } = this.#options;
+    // Fenced before the offsets are read: what an earlier run still writes after this reading is refused.
+    const transactions = kind === 'source' ? await this.#fence(task, typed) : undefined;
     return {
       connector: task.connector,
       taskIndex: task.index,
@@ -206,6 +218,7 @@ export class TaskRuns {
       settings: task.settings,
       bootstrapServers,
       once: settings.once,
+      transactions,
       storedPositions: kind === 'source' ? await offsets.read(task.connector) : [],
       offsetsTopic: settings.topics.offsets,
       offsetsPartitionCount: offsets.partitionCount,

@@ -1,5 +1,6 @@
 /** The source runner over a scripted task and a producer that can be held up and can fail. */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SourceRecord } from '../../../connectors/contract/record.ts';
 import type { SourceOutput, SourcePosition, SourceTask } from '../../../connectors/contract/source.ts';
@@ -8,25 +9,29 @@ import { defineErrors } from '../../../core/base/errors.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { RecordCursor } from '../../../core/protocol/record-cursor.ts';
 import { BatchOutput } from '../../../workers/task-thread/batch-output.ts';
-import { atLeastOnceDelivery, type TopicBatch } from '../../../workers/task-thread/delivery.ts';
+import { atLeastOnceDelivery, exactlyOnceDelivery, type TopicBatch } from '../../../workers/task-thread/delivery.ts';
 import { Gate } from '../../../workers/task-thread/gate.ts';
 import { retrying } from '../../../workers/task-thread/retrying.ts';
 import { SourceErrors } from '../../../workers/task-thread/source-errors.ts';
 import { SourcePositions } from '../../../workers/task-thread/source-positions.ts';
 import { SourceRunner } from '../../../workers/task-thread/source-runner.ts';
 import { TaskGauges } from '../../../workers/task-thread/task-gauges.ts';
+import type { TransactionBoundary } from '../../../workers/task-thread/transaction-boundary.ts';
 import type { ErrorPolicy } from '../../../workers/tolerance.ts';
 
 const testErrors = defineErrors('source-runner-test', {
   later: { meaning: 'It may work later.', fix: 'Wait.', retriable: true },
+  fenced: { meaning: 'Somebody else owns it.', fix: 'Stop.', retriable: false },
 });
 
 const later = () => testErrors.error('later', { message: 'not now' });
 
 /** Time that passes at once; only what is waited for matters here. */
+let monotonicMs = 0;
+
 const impatientClock: Clock = {
   nowMs: () => 1_700_000_000_000,
-  monotonicMs: () => 0,
+  monotonicMs: () => monotonicMs,
   sleep: () => new Promise((resolve) => setImmediate(resolve)),
   timer: () => ({ cancel() {} }),
 };
@@ -56,9 +61,11 @@ class Harness {
   opens = 0;
   /** Answers of the producer, one for each send; none left means that it works. */
   readonly sends: (() => Promise<void>)[] = [];
+  readonly commits: (() => Promise<void>)[] = [];
   readonly runner: SourceRunner;
 
-  constructor(steps: Step[], policy: Partial<ErrorPolicy> = {}) {
+  /** With a boundary everything goes in transactions. */
+  constructor(steps: Step[], policy: Partial<ErrorPolicy> = {}, boundary?: TransactionBoundary) {
     const { events, gate, gauges } = this;
     const errors = new SourceErrors({
       connector: 'c',
@@ -114,11 +121,18 @@ class Harness {
         onOversized: (...oversized) => errors.oversized(...oversized),
       }),
       errors,
-      delivery: atLeastOnceDelivery({
-        producer: { send: (batches) => this.#send(batches) },
-        encodePositions: (list) => positions.encode(list, 0),
-        retry,
-      }),
+      delivery:
+        boundary === undefined
+          ? atLeastOnceDelivery({
+              producer: { send: (batches) => this.#send(batches) },
+              encodePositions: (list) => positions.encode(list, 0),
+              retry,
+            })
+          : exactlyOnceDelivery({
+              producer: { send: (batches) => this.#send(batches), commit: () => this.#commit() },
+              encodePositions: (list) => positions.encode(list, 0),
+            }),
+      boundary: boundary ?? { kind: 'each' },
       retry,
       gate,
       clock: impatientClock,
@@ -127,6 +141,12 @@ class Harness {
       longestRetryDelayMs: 10,
       onRunning: () => events.push('running'),
     });
+  }
+
+  async #commit(): Promise<void> {
+    this.events.push('commit');
+    await this.commits.shift()?.();
+    this.events.push('committed transaction');
   }
 
   async #send(batches: readonly TopicBatch[]): Promise<void> {
@@ -270,6 +290,155 @@ describe('the source runner', () => {
     ]);
     await expect(harness.runner.run()).rejects.toThrow('end');
     expect(harness.events).toContain('committed [null]');
+  });
+});
+
+describe('the source runner in transactions', () => {
+  const turns = async (count = 10) => {
+    for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const testFenced = testErrors.error('fenced', { message: 'somebody else has the task' });
+
+  test('writes records and offsets together, commits, and only then tells the source (promise 1)', async () => {
+    const harness = new Harness([count(0, 3)], {}, { kind: 'poll' });
+    expect(await harness.runner.run()).toBe('finished');
+    expect(harness.events).toEqual([
+      'open []',
+      'running',
+      'poll',
+      'send numbers',
+      'durable numbers',
+      'commit',
+      'committed transaction',
+      'committed [{"count":3}]',
+      'close',
+    ]);
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+    expect(harness.topics.get('offsets')).toEqual(['{"count":3}']);
+  });
+
+  test('polls that are ready before the one before is written share its transaction', async () => {
+    const harness = new Harness([count(0, 1), count(1, 2), count(2, 3)], {}, { kind: 'poll' });
+    const held = Promise.withResolvers<void>();
+    harness.sends.push(() => held.promise);
+    const running = harness.runner.run();
+    await turns();
+    held.resolve();
+    await running;
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+    const firstCommit = harness.events.indexOf('commit');
+    expect(harness.events.slice(0, firstCommit).filter((event) => event === 'durable numbers').length).toBeGreaterThan(
+      1,
+    );
+    expect(harness.stored.at(-1)).toEqual({ partition: { task: 0 }, offset: { count: 3 } });
+  });
+
+  test('an interval keeps the transaction open over polls, and a stop ends it', async () => {
+    const harness = new Harness([count(0, 1), count(1, 2)], {}, { kind: 'interval', intervalMs: 1_000 });
+    await harness.runner.run();
+    expect(harness.events.filter((event) => event !== 'poll')).toEqual([
+      'open []',
+      'running',
+      'send numbers',
+      'durable numbers',
+      'send numbers',
+      'durable numbers',
+      'commit',
+      'committed transaction',
+      'committed [{"count":2}]',
+      'close',
+    ]);
+  });
+
+  test('an interval that is over ends the transaction after the next poll, also an empty one', async () => {
+    const waited: Step = () => {
+      monotonicMs += 1_500;
+      return 'more';
+    };
+    const harness = new Harness(
+      [count(0, 1), waited, () => 'more', count(1, 2)],
+      {},
+      { kind: 'interval', intervalMs: 1_000 },
+    );
+    await harness.runner.run();
+    expect(harness.events.filter((event) => event.startsWith('committed ['))).toEqual([
+      'committed [{"count":1}]',
+      'committed [{"count":2}]',
+    ]);
+  });
+
+  test('a pause commits what is open', async () => {
+    const pausing: Step = (output) => {
+      harness.gate.pause();
+      return count(1, 2)(output);
+    };
+    const harness: Harness = new Harness([count(0, 1), pausing], {}, { kind: 'interval', intervalMs: 1_000_000 });
+    const running = harness.runner.run();
+    await turns(20);
+    expect(harness.stored.at(-1)).toEqual({ partition: { task: 0 }, offset: { count: 2 } });
+    harness.gate.resume();
+    await running;
+  });
+
+  test('a failed commit fails the task; the source hears nothing, and nothing is written again', async () => {
+    const harness = new Harness([count(0, 1), count(1, 2)], {}, { kind: 'poll' });
+    harness.commits.push(() => Promise.reject(later()));
+    await expect(harness.runner.run()).rejects.toMatchObject({ code: 'source-runner-test/later' });
+    expect(harness.stored).toEqual([]);
+    expect(harness.events.at(-1)).toBe('close');
+  });
+
+  test('a write that a newer owner refused is counted (promise 4)', async () => {
+    const harness = new Harness([count(0, 1)], {}, { kind: 'poll' });
+    harness.sends.push(() => Promise.reject(testFenced));
+    await expect(harness.runner.run()).rejects.toBe(testFenced);
+    expect(harness.gauges.takeChanged()?.totals).toMatchObject({ fenced_writes_total: 1 });
+  });
+
+  test('opens the task anew at what is committed, everything written before included', async () => {
+    const half: Step = (output) => {
+      count(1, 2)(output);
+      return later();
+    };
+    const harness = new Harness([count(0, 1), half, count(1, 3)], {}, { kind: 'interval', intervalMs: 1_000 });
+    await harness.runner.run();
+    expect(harness.events.filter((event) => event.startsWith('open'))).toEqual(['open []', 'open [{"count":1}]']);
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
+  });
+
+  test('the same property whatever the timing: each number once, and never committed before it is written', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(3), fc.nat(4), fc.nat(4), fc.nat(60)), { minLength: 1, maxLength: 12 }),
+        fc.constantFrom<TransactionBoundary>({ kind: 'poll' }, { kind: 'interval', intervalMs: 100 }),
+        async (polls, boundary) => {
+          let next = 0;
+          const steps = polls.map(([size, , , waitMs]): Step => {
+            const [from, to] = [next, next + size];
+            next = to;
+            return (output) => {
+              monotonicMs += waitMs;
+              return count(from, to)(output);
+            };
+          });
+          const harness = new Harness(steps, {}, boundary);
+          for (const [, sendTurns, commitTurns] of polls) {
+            harness.sends.push(() => turns(sendTurns));
+            harness.commits.push(() => turns(commitTurns));
+          }
+          await harness.runner.run();
+          expect(harness.topics.get('numbers') ?? []).toEqual(Array.from({ length: next }, (_, i) => String(i)));
+          const told = harness.stored.map(({ offset }) => Number(offset?.['count']));
+          expect(told).toEqual(told.toSorted((a, b) => a - b));
+          expect(told.at(-1) ?? 0).toBe(next);
+          const open = harness.events.filter((event) => /^(durable|commit$|committed \[)/.test(event));
+          for (const [index, event] of open.entries()) {
+            if (event.startsWith('committed [')) expect(open[index - 1]).toBe('commit');
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 
