@@ -27,6 +27,7 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly clusterId: string;
+  readonly dataDir: string;
   readonly nodeId: number;
   readonly settings: ServiceSettings;
   /** Never given before, also not before a crash. */

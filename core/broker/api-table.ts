@@ -1,16 +1,20 @@
 /** All APIs of the broker: the one list behind dispatch, ApiVersions and the reference in `core/README.md`. */
 
 import type { ApiHandler, Services } from './api-handler.ts';
+import { alterConfigsHandlers } from './handlers/alter-configs.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
 import { describeConfigsHandler } from './handlers/configs.ts';
 import { fetchHandler } from './handlers/fetch.ts';
 import { groupAdminHandlers } from './handlers/group-admin.ts';
 import { groupOffsetHandlers } from './handlers/group-offsets.ts';
+import { groupRemovalHandlers } from './handlers/group-removal.ts';
 import { groupHandlers } from './handlers/groups.ts';
 import { initProducerIdHandler } from './handlers/init-producer-id.ts';
 import { listOffsetsHandler } from './handlers/list-offsets.ts';
 import { metadataHandlers } from './handlers/metadata.ts';
+import { partitionHandlers } from './handlers/partitions.ts';
 import { produceHandler } from './handlers/produce.ts';
+import { replicaHandlers } from './handlers/replicas.ts';
 import { createTopicsHandler, deleteTopicsHandler } from './handlers/topics.ts';
 
 /** In the order of the API keys. */
@@ -23,11 +27,15 @@ export function apiTable(services: Services): readonly ApiHandler[] {
     ...groupOffsetHandlers(services),
     ...groupAdminHandlers(services),
     ...groupHandlers(services),
+    ...groupRemovalHandlers(services),
     apiVersionsHandler(() => table),
     createTopicsHandler(services),
     deleteTopicsHandler(services),
     initProducerIdHandler(services),
     describeConfigsHandler(services),
+    ...alterConfigsHandlers(services),
+    ...partitionHandlers(services),
+    ...replicaHandlers(services),
   ];
   return table.sort((left, right) => left.key - right.key);
 }

@@ -6,11 +6,8 @@ import type { Disk } from '../base/disk.ts';
 import { describeError, type MillraceError } from '../base/errors.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
-import {
-  type CoordinatorSettings,
-  type GroupCoordinator,
-  openGroupCoordinator,
-} from '../coordinator/group-coordinator.ts';
+import type { CoordinatorSettings } from '../coordinator/coordinator-settings.ts';
+import { type GroupCoordinator, openGroupCoordinator } from '../coordinator/group-coordinator.ts';
 import { type Logs, type LogsOptions, openLogs } from '../log/log-manager.ts';
 import type { Durability } from '../log/partition-log.ts';
 import { openProducerIds } from '../log/producer-ids.ts';
@@ -129,6 +126,7 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   const settings: BrokerSettings = { ...defaultSettings, ...options.settings };
   const { logs, catalogue, coordinator } = await openDurableState(options, settings, lifecycle);
   const { clusterId } = logs;
+  const { dataDir } = options;
   const producerIds = await openProducerIds(options);
   const fetchWaiters = new FetchWaiters(clock);
   const fetchBudget = new ByteBudget(limits.maxFetchBytes);
@@ -136,7 +134,8 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   const memory = new BatchMemory({ maxBytes: limits.maxSpareBytes });
   let listener: Listener | undefined;
   const services: Services = {
-    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, memory, clock, logger, clusterId, nodeId, settings },
+    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, memory, clock, logger, settings },
+    ...{ clusterId, nodeId, dataDir },
     nextProducerId: () => producerIds.nextProducerId(),
     advertised: () => advertisedAddress(listener ?? listen, options.advertised),
   };

@@ -29,6 +29,12 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** Drops what others know of a topic that is being deleted; it runs again when it failed. */
+type Forget = (topic: string) => Promise<void>;
+
+/** Makes the new settings of a topic from the ones it has. */
+export type ConfigChange = (configs: TopicConfigs) => TopicConfigs | Refusal;
+
 /** More partitions of one topic are a mistake on a broker of one node. */
 const maxPartitionsPerTopic = 10_000;
 
@@ -39,8 +45,9 @@ export class TopicCatalogue {
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
   readonly #collisionKeys = new Map<string, string>();
-  /** Entries of deletions that a crash interrupted. */
-  #unfinished: TopicEntry[] = [];
+  /** Deletions that a crash or a failure interrupted, by name: each must end before the name can be used again. */
+  readonly #unfinished = new Map<string, TopicEntry>();
+  #forget: Forget = async () => {};
   /** Changes run one after the other: each sees what the one before left. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -53,16 +60,16 @@ export class TopicCatalogue {
   /** Takes the entries read at start: live topics must be whole, a creation nobody was told of is undone. */
   async load(entries: readonly TopicEntry[]): Promise<void> {
     for (const entry of entries) {
-      if (entry.state === 'live') this.#add(entry, this.#existingPartitions(entry));
+      if (entry.state === 'live') await this.#loadLive(entry);
       else if (entry.state === 'creating') await this.#undoCreation(entry);
-      else this.#unfinished.push(entry);
+      else this.#unfinished.set(entry.name, entry);
     }
   }
 
-  /** Ends the deletions that a crash interrupted; `forget` runs for each topic before its entry goes. */
-  async finishDeletions(forget: (topic: string) => Promise<void>): Promise<void> {
-    for (const entry of this.#unfinished) await this.#drop(entry, forget);
-    this.#unfinished = [];
+  /** Ends the deletions that a crash interrupted; `forget` runs for each topic before its entry goes, now and in every later deletion. */
+  async finishDeletions(forget: Forget): Promise<void> {
+    this.#forget = forget;
+    for (const name of [...this.#unfinished.keys()]) await this.#finishDeletion(name);
   }
 
   get(name: string): Topic | undefined {
@@ -104,28 +111,73 @@ export class TopicCatalogue {
 
   /** Resolves when the topic is durable and usable. */
   create(topic: NewTopic): Promise<Topic | Refusal> {
-    return this.#change(async () => this.check(topic) ?? (await this.#create(topic)));
+    return this.#change(async () => {
+      const refusal = this.check(topic);
+      if (refusal !== undefined) return refusal;
+      await this.#finishDeletion(topic.name);
+      return this.#create(topic);
+    });
   }
 
   /**
-   * Resolves when the topic and its data are durably gone; undefined when there was none. `leaving` runs as soon as
-   * clients no longer find it, `forget` before its entry goes, and again after a crash in between.
+   * Resolves when the topic and its data are durably gone; undefined when there was none. `onLeaving` runs as soon as
+   * clients no longer find it; what `finishDeletions` was given, before its entry goes.
    */
-  delete(
-    name: string,
-    hooks: { leaving: (topic: Topic) => void; forget: (topic: string) => Promise<void> },
-  ): Promise<Topic | undefined> {
+  delete(name: string, onLeaving: (topic: Topic) => void): Promise<Topic | undefined> {
     return this.#change(async () => {
       const topic = this.#byName.get(name);
       if (topic === undefined) return undefined;
       const entry = entryOf(topic, 'deleting');
       await this.#files.write(entry);
+      this.#unfinished.set(name, entry);
       this.#byName.delete(name);
       this.#byId.delete(topic.topicId);
       this.#collisionKeys.delete(collisionKey(name));
-      hooks.leaving(topic);
-      await this.#drop(entry, hooks.forget);
+      onLeaving(topic);
+      await this.#finishDeletion(name);
       return topic;
+    });
+  }
+
+  /** What stands against giving the topic that many partitions in all, without doing it. */
+  checkGrowth(name: string, partitionCount: number): Refusal | undefined {
+    const topic = this.#byName.get(name);
+    if (topic === undefined) return unknownTopic(name);
+    if (topic.isInternal) {
+      // The coordinators find their records by the number of partitions.
+      return { errorCode: kafkaErrors.INVALID_TOPIC_EXCEPTION, message: 'internal topics keep their partitions' };
+    }
+    const known = topic.partitions.length;
+    if (partitionCount > known && partitionCount <= maxPartitionsPerTopic) return undefined;
+    const limits = `it can have ${known + 1} to ${maxPartitionsPerTopic}`;
+    const message = `topic "${name}" has ${known} partitions; ${limits}, not ${partitionCount}`;
+    return { errorCode: kafkaErrors.INVALID_PARTITIONS, message };
+  }
+
+  /** Resolves when the topic durably has that many partitions; after a crash it has all of them or as many as before. */
+  grow(name: string, partitionCount: number): Promise<Topic | Refusal> {
+    return this.#change(async () => this.checkGrowth(name, partitionCount) ?? (await this.#grow(name, partitionCount)));
+  }
+
+  /** What stands against the change of the topic's settings, or the settings it would have. */
+  checkConfigs(name: string, change: ConfigChange): TopicConfigs | Refusal {
+    const topic = this.#byName.get(name);
+    if (topic === undefined) return unknownTopic(name);
+    const configs = change(topic.configs);
+    if (isRefusal(configs)) return configs;
+    const problem = topicConfigsProblem(configs) ?? (topic.isInternal ? internalConfigsProblem(configs) : undefined);
+    return problem === undefined ? configs : { errorCode: kafkaErrors.INVALID_CONFIG, message: problem };
+  }
+
+  /** Resolves when the settings are durable and in force; `change` sees what the change before it left. */
+  alterConfigs(name: string, change: ConfigChange): Promise<Topic | Refusal> {
+    return this.#change(async () => {
+      const configs = this.checkConfigs(name, change);
+      if (isRefusal(configs)) return configs;
+      const entry = { ...entryOf(this.#byName.get(name) as Topic, 'live'), configs };
+      await this.#files.write(entry);
+      this.#logs.updateConfig(name, logConfigOf(configs));
+      return this.#add(entry, (this.#byName.get(name) as Topic).partitions);
     });
   }
 
@@ -154,13 +206,33 @@ export class TopicCatalogue {
     }
   }
 
-  async #createPartitions({ name: topic, topicId, partitionCount, configs }: TopicEntry): Promise<PartitionLog[]> {
+  async #createPartitions(entry: TopicEntry, fromPartition = 0): Promise<PartitionLog[]> {
+    const { name: topic, topicId, partitionCount, configs } = entry;
     const config = logConfigOf(configs);
     const partitions: PartitionLog[] = [];
-    for (let partition = 0; partition < partitionCount; partition++) {
+    for (let partition = fromPartition; partition < partitionCount; partition++) {
       partitions.push(await this.#logs.createPartition({ topic, partition, topicId, config }));
     }
     return partitions;
+  }
+
+  async #grow(name: string, partitionCount: number): Promise<Topic> {
+    const topic = this.#byName.get(name) as Topic;
+    const entry = { ...entryOf(topic, 'live'), partitionCount };
+    try {
+      const added = await this.#createPartitions(entry, topic.partitions.length);
+      await this.#files.write(entry);
+      return this.#add(entry, [...topic.partitions, ...added]);
+    } catch (error) {
+      await this.#logs.deletePartitions(name, topic.partitions.length);
+      throw error;
+    }
+  }
+
+  /** Partitions behind the last one come from a growth that a crash cut short; nobody was told of them. */
+  async #loadLive(entry: TopicEntry): Promise<void> {
+    await this.#logs.deletePartitions(entry.name, entry.partitionCount);
+    this.#add(entry, this.#existingPartitions(entry));
   }
 
   async #undoCreation(entry: TopicEntry): Promise<void> {
@@ -169,10 +241,13 @@ export class TopicCatalogue {
     await this.#files.remove(entry.topicId);
   }
 
-  async #drop(entry: TopicEntry, forget: (topic: string) => Promise<void>): Promise<void> {
-    await forget(entry.name);
-    await this.#logs.deleteTopic(entry.name);
+  async #finishDeletion(name: string): Promise<void> {
+    const entry = this.#unfinished.get(name);
+    if (entry === undefined) return;
+    await this.#forget(name);
+    await this.#logs.deleteTopic(name);
     await this.#files.remove(entry.topicId);
+    this.#unfinished.delete(name);
   }
 
   #existingPartitions(entry: TopicEntry): PartitionLog[] {
@@ -200,6 +275,15 @@ function entryOf(topic: Topic, state: TopicState): TopicEntry {
   return { name, topicId, configs, partitionCount: partitions.length, state };
 }
 
-export function isRefusal(outcome: Topic | Refusal): outcome is Refusal {
+function unknownTopic(name: string): Refusal {
+  return { errorCode: kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION, message: `there is no topic "${name}"` };
+}
+
+/** With any other policy the coordinators would lose what they have promised to keep. */
+function internalConfigsProblem(configs: TopicConfigs): string | undefined {
+  return configs['cleanup.policy'] === 'compact' ? undefined : 'cleanup.policy of an internal topic must stay compact';
+}
+
+export function isRefusal(outcome: object): outcome is Refusal {
   return 'errorCode' in outcome;
 }

@@ -127,7 +127,7 @@ export function topicConfigsProblem(configs: TopicConfigs): string | undefined {
   return undefined;
 }
 
-function splitList(value: string): string[] {
+export function splitList(value: string): string[] {
   return value
     .split(',')
     .map((item) => item.trim())

@@ -8,4 +8,9 @@ export const coordinatorErrors = defineErrors('coordinator', {
     fix: 'Restore the partition named here from a backup of the data directory; going on would lose committed offsets.',
     retriable: false,
   },
+  'not-forgotten': {
+    meaning: 'The committed offsets of a topic that is being deleted could not be removed.',
+    fix: 'Make room on the disk. The deletion is finished when the topic is created again, or at the next start.',
+    retriable: true,
+  },
 });

@@ -4,42 +4,20 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
-import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import { kafkaErrorName, kafkaErrors } from '../protocol/kafka-errors.ts';
 import type { CommittedOffsets, OffsetPlace } from './committed-offsets.ts';
+import { type CoordinatorSettings, defaultCoordinatorSettings } from './coordinator-settings.ts';
+import { coordinatorErrors } from './error-codes.ts';
 import type { JoinRequest } from './group-join.ts';
 import type { MemberClaim, MemberIdentity, SyncRequest } from './group-machine.ts';
-import { type GroupSettings, joinError, syncError } from './group-rebalance.ts';
-import {
-  type CommittedOffset,
-  encodeGroupKey,
-  encodeGroupValue,
-  encodeOffsetKey,
-  encodeOffsetValue,
-  offsetsPartitionOf,
-} from './group-records.ts';
+import { subscribedTopics } from './group-protocols.ts';
+import { joinError, syncError } from './group-rebalance.ts';
+import type { CommittedOffset } from './group-records.ts';
 import { GroupRunner } from './group-runner.ts';
 import { type Group, type GroupSnapshot, type JoinResult, newGroup, type SyncResult } from './group-state.ts';
+import { GroupStore, type OffsetToCommit } from './group-store.ts';
 import { loadCoordinatorState } from './load-state.ts';
-import { OffsetsLog, type OffsetsRecord } from './offsets-log.ts';
-
-export interface CoordinatorSettings extends GroupSettings {
-  /** How long the offsets of a group without members are kept (`offsets.retention.minutes`). */
-  readonly offsetsRetentionMs: number;
-  readonly expiryIntervalMs: number;
-  /** The longest metadata string of a commit (`offset.metadata.max.bytes`). */
-  readonly maxOffsetMetadataBytes: number;
-}
-
-const defaultCoordinatorSettings: CoordinatorSettings = {
-  // Members of one process start within a few milliseconds of each other: waiting this long saves them a second round.
-  initialRebalanceDelayMs: 100,
-  maxMembers: 10_000,
-  minSessionTimeoutMs: 6_000,
-  maxSessionTimeoutMs: 1_800_000,
-  offsetsRetentionMs: 7 * 86_400_000,
-  expiryIntervalMs: 600_000,
-  maxOffsetMetadataBytes: 4096,
-};
+import { OffsetsLog } from './offsets-log.ts';
 
 export interface CoordinatorOptions {
   /** The partitions of `__consumer_offsets`, in order. */
@@ -49,44 +27,29 @@ export interface CoordinatorOptions {
   readonly settings?: Partial<CoordinatorSettings> | undefined;
 }
 
-export interface OffsetToCommit {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly metadata: string;
-}
-
 /** Replays the offsets topic and starts; rejects with `coordinator/offsets-damaged`. */
 export async function openGroupCoordinator(options: CoordinatorOptions): Promise<GroupCoordinator> {
   const logs = options.partitions.map((partition) => new OffsetsLog(partition, options.clock));
   const now = { wallMs: options.clock.nowMs(), monotonicMs: options.clock.monotonicMs() };
   const state = await loadCoordinatorState(logs, now);
   options.logger.debug({ groups: state.groups.length }, 'consumer groups loaded');
-  return new GroupCoordinator(options, logs, state);
+  const store = new GroupStore({ logs, offsets: state.offsets, clock: options.clock });
+  return new GroupCoordinator(options, store, state.groups);
 }
 
 export class GroupCoordinator {
   readonly #clock: Clock;
   readonly #settings: CoordinatorSettings;
-  readonly #logs: readonly OffsetsLog[];
-  readonly #offsets: CommittedOffsets;
+  readonly #store: GroupStore;
   readonly #runners = new Map<string, GroupRunner>();
-  /** Commits on their way to the log, by group: their offsets must not be taken for expired. */
-  readonly #commitsInFlight = new Map<string, number>();
   #sweepTimer: Timer | undefined;
   #isClosed = false;
 
-  constructor(
-    options: CoordinatorOptions,
-    logs: readonly OffsetsLog[],
-    state: { readonly groups: readonly Group[]; readonly offsets: CommittedOffsets },
-  ) {
+  constructor(options: CoordinatorOptions, store: GroupStore, groups: readonly Group[]) {
     this.#clock = options.clock;
     this.#settings = { ...defaultCoordinatorSettings, ...options.settings };
-    this.#logs = logs;
-    this.#offsets = state.offsets;
-    for (const group of state.groups) this.#run(group);
+    this.#store = store;
+    for (const group of groups) this.#run(group);
     this.#scheduleSweep();
   }
 
@@ -128,16 +91,16 @@ export class GroupCoordinator {
     const maxBytes = this.#settings.maxOffsetMetadataBytes;
     const isTooLong = (entry: OffsetToCommit) => Buffer.byteLength(entry.metadata) > maxBytes;
     const accepted = offsets.filter((entry) => !isTooLong(entry));
-    const outcome = accepted.length === 0 ? kafkaErrors.NONE : await this.#appendOffsets(groupId, accepted);
+    const outcome = accepted.length === 0 ? kafkaErrors.NONE : await this.#store.appendOffsets(groupId, accepted);
     return offsets.map((entry) => (isTooLong(entry) ? kafkaErrors.OFFSET_METADATA_TOO_LARGE : outcome));
   }
 
   committed(place: OffsetPlace): CommittedOffset | undefined {
-    return this.#offsets.get(place);
+    return this.#store.offsets.get(place);
   }
 
   committedOfGroup(groupId: string): ReturnType<CommittedOffsets['ofGroup']> {
-    return this.#offsets.ofGroup(groupId);
+    return this.#store.offsets.ofGroup(groupId);
   }
 
   group(groupId: string): Group | undefined {
@@ -148,26 +111,56 @@ export class GroupCoordinator {
     return Array.from(this.#runners.values(), (runner) => runner.group);
   }
 
-  /** Tombstones every committed offset of a topic that nobody can commit to any more; resolves when that is durable. */
-  async forgetTopic(topic: string): Promise<void> {
-    // Commits accepted before the topic went away may still be on their way.
-    await Promise.all(this.#logs.map((log) => log.settled()));
-    const byGroup = Map.groupBy(this.#offsets.placesOfTopic(topic), (place) => place.groupId);
-    await Promise.all(Array.from(byGroup, ([groupId, places]) => this.#appendTombstones(groupId, places)));
+  /** Forgets the group with its offsets, durably; resolves to an error code. */
+  async deleteGroup(groupId: string): Promise<number> {
+    const errorCode = this.#refuse(groupId);
+    if (errorCode !== kafkaErrors.NONE) return errorCode;
+    const group = this.group(groupId);
+    if (group === undefined) return kafkaErrors.GROUP_ID_NOT_FOUND;
+    return group.phase === 'Empty' ? this.#removeGroup(groupId) : kafkaErrors.NON_EMPTY_GROUP;
   }
 
-  /** Drops what has expired: offsets of groups without members, then groups that hold nothing. */
+  /** Forgets single offsets, durably: one error code for the group, and one per place, in order. */
+  async deleteOffsets(
+    groupId: string,
+    places: readonly Omit<OffsetPlace, 'groupId'>[],
+  ): Promise<{ readonly errorCode: number; readonly codes: readonly number[] }> {
+    const refused = (errorCode: number) => ({ errorCode, codes: [] });
+    const errorCode = this.#refuse(groupId);
+    if (errorCode !== kafkaErrors.NONE) return refused(errorCode);
+    const group = this.group(groupId);
+    if (group === undefined) return refused(kafkaErrors.GROUP_ID_NOT_FOUND);
+    if (group.phase !== 'Empty' && group.protocolType !== 'consumer') return refused(kafkaErrors.NON_EMPTY_GROUP);
+    const subscribed = group.phase === 'Empty' ? new Set<string>() : subscribedTopics(group);
+    // While a member's metadata does not say what it wants, it may want everything.
+    const isSubscribed = (topic: string) => subscribed === undefined || subscribed.has(topic);
+    const doomed = places.filter(({ topic }) => !isSubscribed(topic)).map((place) => ({ ...place, groupId }));
+    const outcome = doomed.length === 0 ? kafkaErrors.NONE : await this.#store.appendTombstones(groupId, doomed);
+    if (outcome !== kafkaErrors.NONE) return refused(outcome);
+    const codeOf = (topic: string) => (isSubscribed(topic) ? kafkaErrors.GROUP_SUBSCRIBED_TO_TOPIC : kafkaErrors.NONE);
+    return { errorCode: kafkaErrors.NONE, codes: places.map(({ topic }) => codeOf(topic)) };
+  }
+
+  /** Tombstones every committed offset of a topic that nobody can commit to any more; resolves when that is durable, rejects with `coordinator/not-forgotten`. */
+  async forgetTopic(topic: string): Promise<void> {
+    // Commits accepted before the topic went away may still be on their way.
+    await this.#store.settled();
+    const byGroup = Map.groupBy(this.#store.offsets.placesOfTopic(topic), (place) => place.groupId);
+    const appends = Array.from(byGroup, ([groupId, places]) => this.#store.appendTombstones(groupId, places));
+    const failed = (await Promise.all(appends)).find((errorCode) => errorCode !== kafkaErrors.NONE);
+    if (failed === undefined) return;
+    const message = `the offsets topic refused their tombstones: ${kafkaErrorName(failed)}`;
+    throw coordinatorErrors.error('not-forgotten', { message, where: topic });
+  }
+
+  /** Drops what has expired: offsets nobody will ask for again, then groups that hold nothing. */
   async expire(): Promise<void> {
     for (const { group } of [...this.#runners.values()]) {
       if (this.#isClosed) return;
-      if (group.phase !== 'Empty' || group.pendingMembers.size > 0 || this.#commitsInFlight.has(group.id)) continue;
-      const places = this.#offsets.expired(group.id, {
-        nowMs: this.#clock.nowMs(),
-        retentionMs: this.#settings.offsetsRetentionMs,
-        emptySinceMs: group.protocolType === undefined ? undefined : group.phaseSinceMs,
-      });
-      if (places.length > 0) await this.#appendTombstones(group.id, places);
-      else if (!this.#offsets.hasGroup(group.id)) await this.#removeGroup(group.id);
+      if (group.pendingMembers.size > 0 || this.#store.hasCommitsInFlight(group.id)) continue;
+      const places = this.#expiredOf(group);
+      if (places.length > 0) await this.#store.appendTombstones(group.id, places);
+      else if (group.phase === 'Empty' && !this.#store.offsets.hasGroup(group.id)) await this.#removeGroup(group.id);
     }
   }
 
@@ -176,7 +169,7 @@ export class GroupCoordinator {
     this.#isClosed = true;
     this.#sweepTimer?.cancel();
     for (const runner of this.#runners.values()) runner.close();
-    await Promise.all(this.#logs.map((log) => log.settled()));
+    await this.#store.settled();
   }
 
   #refuse(groupId: string): number {
@@ -197,53 +190,34 @@ export class GroupCoordinator {
   }
 
   #run(group: Group): GroupRunner {
-    const store = (groupId: string, snapshot: GroupSnapshot) => this.#appendGroup(groupId, snapshot);
+    const store = (groupId: string, snapshot: GroupSnapshot) => this.#store.appendGroup(groupId, snapshot);
     const runner = new GroupRunner(group, { clock: this.#clock, settings: this.#settings, store });
     this.#runners.set(group.id, runner);
     return runner;
   }
 
-  #logOf(groupId: string): OffsetsLog {
-    return this.#logs[offsetsPartitionOf(groupId, this.#logs.length)] as OffsetsLog;
+  /** Members keep the offsets of what they subscribe to; while it is not known what that is, all of them. */
+  #expiredOf(group: Group): OffsetPlace[] {
+    const rule = { nowMs: this.#clock.nowMs(), retentionMs: this.#settings.offsetsRetentionMs };
+    if (group.phase === 'Empty') {
+      const emptySinceMs = group.protocolType === undefined ? undefined : group.phaseSinceMs;
+      return this.#store.offsets.expired(group.id, { ...rule, emptySinceMs });
+    }
+    const kept = group.phase === 'Stable' && group.protocolType === 'consumer' ? subscribedTopics(group) : undefined;
+    if (kept === undefined) return [];
+    const places = this.#store.offsets.expired(group.id, { ...rule, emptySinceMs: undefined });
+    return places.filter(({ topic }) => !kept.has(topic));
   }
 
-  async #appendGroup(groupId: string, snapshot: GroupSnapshot): Promise<number> {
-    const record = { key: encodeGroupKey(groupId), value: encodeGroupValue(snapshot) };
-    const errorCode = coordinatorError(await this.#logOf(groupId).append([record], () => {}));
-    return errorCode === kafkaErrors.INVALID_COMMIT_OFFSET_SIZE ? kafkaErrors.UNKNOWN_SERVER_ERROR : errorCode;
-  }
-
-  async #appendOffsets(groupId: string, offsets: readonly OffsetToCommit[]): Promise<number> {
-    const commitTimestampMs = this.#clock.nowMs();
-    const entries = offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
-      place: { groupId, topic, partition },
-      value: { offset, leaderEpoch, metadata, commitTimestampMs },
-    }));
-    const records = entries.map(({ place, value }) => ({
-      key: encodeOffsetKey(place),
-      value: encodeOffsetValue(value),
-    }));
-    this.#commitsInFlight.set(groupId, (this.#commitsInFlight.get(groupId) ?? 0) + 1);
-    const errorCode = await this.#logOf(groupId).append(records, () => {
-      for (const { place, value } of entries) this.#offsets.apply(place, value);
+  #removeGroup(groupId: string): Promise<number> {
+    return this.#store.removeGroup(groupId, () => {
+      const runner = this.#runners.get(groupId);
+      // Who came while the tombstones were written goes on: what it stores lies behind them.
+      if (runner === undefined || runner.group.phase !== 'Empty' || runner.group.pendingMembers.size > 0) return;
+      runner.close();
+      this.#runners.delete(groupId);
+      if (this.#store.hasCommitsInFlight(groupId)) this.#create(groupId);
     });
-    const left = (this.#commitsInFlight.get(groupId) ?? 1) - 1;
-    if (left === 0) this.#commitsInFlight.delete(groupId);
-    else this.#commitsInFlight.set(groupId, left);
-    return coordinatorError(errorCode);
-  }
-
-  async #appendTombstones(groupId: string, places: readonly OffsetPlace[]): Promise<void> {
-    const records: OffsetsRecord[] = places.map((place) => ({ key: encodeOffsetKey(place), value: null }));
-    await this.#logOf(groupId).append(records, () => {
-      for (const place of places) this.#offsets.apply(place, undefined);
-    });
-  }
-
-  async #removeGroup(groupId: string): Promise<void> {
-    this.#runners.get(groupId)?.close();
-    this.#runners.delete(groupId);
-    await this.#logOf(groupId).append([{ key: encodeGroupKey(groupId), value: null }], () => {});
   }
 
   #scheduleSweep(): void {
@@ -258,17 +232,4 @@ export class GroupCoordinator {
 /** The strings of the records have a 16-bit length. */
 function isWritable(groupId: string): boolean {
   return Buffer.byteLength(groupId) <= 0x7fff;
-}
-
-/** What members and committers are told when the log refuses: codes that make every client look for the coordinator and try again. */
-function coordinatorError(errorCode: number): number {
-  switch (errorCode) {
-    case kafkaErrors.NONE:
-      return kafkaErrors.NONE;
-    case kafkaErrors.MESSAGE_TOO_LARGE:
-    case kafkaErrors.RECORD_LIST_TOO_LARGE:
-      return kafkaErrors.INVALID_COMMIT_OFFSET_SIZE;
-    default:
-      return kafkaErrors.COORDINATOR_NOT_AVAILABLE;
-  }
 }

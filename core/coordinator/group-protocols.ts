@@ -1,5 +1,7 @@
-/** Which protocol the members of a group share, and whether a new member fits in. */
+/** Which protocol the members of a group share, whether a new member fits in, and what they subscribe to. */
 
+import { MillraceError } from '../base/errors.ts';
+import { consumerSubscription, decodeVersioned } from '../protocol/consumer-protocol.ts';
 import type { Group, GroupProtocol, Member } from './group-state.ts';
 
 /** True when the group is free to choose or the joiner speaks a protocol that every member speaks. */
@@ -49,4 +51,23 @@ function sharedProtocolNames(group: Group): ReadonlySet<string> {
   const shared = new Set<string>();
   for (const [name, count] of counts) if (count === group.members.size) shared.add(name);
   return shared;
+}
+
+/**
+ * The topics that the members of a consumer group want, under whatever protocol; undefined when some member's metadata
+ * does not say. The only place where the broker looks into it.
+ */
+export function subscribedTopics(group: Group): ReadonlySet<string> | undefined {
+  const topics = new Set<string>();
+  for (const member of group.members.values()) {
+    for (const { metadata } of member.protocols) {
+      try {
+        for (const topic of decodeVersioned(consumerSubscription, metadata).topics) topics.add(topic);
+      } catch (error) {
+        if (error instanceof MillraceError) return undefined;
+        throw error;
+      }
+    }
+  }
+  return topics;
 }

@@ -173,7 +173,13 @@ export class Logs {
 
   /** Once it resolves, the topic's records are gone for good; the room they took is freed soon after. */
   async deleteTopic(topic: string): Promise<void> {
-    await this.#delete([...this.#partitions.values()].filter((parts) => parts.state.topic === topic));
+    await this.deletePartitions(topic, 0);
+  }
+
+  /** The same for the topic's partitions from a number on. */
+  async deletePartitions(topic: string, fromPartition: number): Promise<void> {
+    const isDoomed = ({ state }: LogParts) => state.topic === topic && state.partition >= fromPartition;
+    await this.#delete([...this.#partitions.values()].filter(isDoomed));
   }
 
   /** The configuration holds for everything that happens from now on. */

@@ -12,7 +12,7 @@ type Answer = ResponseInput<typeof describeConfigsApi>['results'][number];
 
 export function describeConfigsHandler(services: Services): ApiHandler {
   return defineHandler(describeConfigsApi, {
-    leavesOut: 'broker loggers; settings cannot be altered',
+    leavesOut: 'broker loggers',
     handle: (request) => ({ results: request.resources.map((resource) => describe(services, resource, request)) }),
   });
 }

@@ -1,6 +1,7 @@
 /** OffsetCommit (8) and OffsetFetch (9): how far groups have come; a commit is answered once it is durable. */
 
-import type { GroupCoordinator, OffsetToCommit } from '../../coordinator/group-coordinator.ts';
+import type { GroupCoordinator } from '../../coordinator/group-coordinator.ts';
+import type { OffsetToCommit } from '../../coordinator/group-store.ts';
 import type { RequestOf, ResponseInput } from '../../protocol/api.ts';
 import { offsetCommitApi, offsetFetchApi } from '../../protocol/apis/group-offsets.ts';
 import { kafkaErrors } from '../../protocol/kafka-errors.ts';

@@ -130,9 +130,8 @@ async function remove(services: Services, asked: AskedDeletion): Promise<DeleteA
   }
   if (isInternalTopic(topic.name)) return failed(kafkaErrors.INVALID_TOPIC_EXCEPTION, 'internal topics stay');
   try {
-    const deleted = await services.catalogue.delete(topic.name, {
-      leaving: ({ partitions }) => services.fetchWaiters.wakePartitions(partitions),
-      forget: (name) => services.coordinator.forgetTopic(name),
+    const deleted = await services.catalogue.delete(topic.name, ({ partitions }) => {
+      services.fetchWaiters.wakePartitions(partitions);
     });
     if (deleted === undefined) return failed(kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION);
     return { name: deleted.name, topicId: deleted.topicId, errorCode: kafkaErrors.NONE };

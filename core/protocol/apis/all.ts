@@ -3,13 +3,20 @@
 import type { AnyApi } from '../api.ts';
 import { apiVersionsApi } from './api-versions.ts';
 import { describeClusterApi } from './cluster.ts';
-import { describeConfigsApi } from './configs.ts';
+import { alterConfigsApi, describeConfigsApi, incrementalAlterConfigsApi } from './configs.ts';
 import { fetchApi } from './fetch.ts';
-import { describeGroupsApi, listGroupsApi } from './group-admin.ts';
+import { deleteGroupsApi, describeGroupsApi, listGroupsApi, offsetDeleteApi } from './group-admin.ts';
 import { offsetCommitApi, offsetFetchApi } from './group-offsets.ts';
 import { findCoordinatorApi, heartbeatApi, joinGroupApi, leaveGroupApi, syncGroupApi } from './groups.ts';
 import { listOffsetsApi } from './list-offsets.ts';
 import { metadataApi } from './metadata.ts';
+import {
+  createPartitionsApi,
+  deleteRecordsApi,
+  describeLogDirsApi,
+  electLeadersApi,
+  listPartitionReassignmentsApi,
+} from './partitions.ts';
 import { produceApi } from './produce.ts';
 import { initProducerIdApi } from './producer-ids.ts';
 import { createTopicsApi, deleteTopicsApi } from './topics.ts';
@@ -33,12 +40,21 @@ export const allApis = [
   apiVersionsApi,
   createTopicsApi,
   deleteTopicsApi,
+  deleteRecordsApi,
   initProducerIdApi,
   addPartitionsToTxnApi,
   addOffsetsToTxnApi,
   endTxnApi,
   txnOffsetCommitApi,
   describeConfigsApi,
+  alterConfigsApi,
+  describeLogDirsApi,
+  createPartitionsApi,
+  deleteGroupsApi,
+  electLeadersApi,
+  incrementalAlterConfigsApi,
+  listPartitionReassignmentsApi,
+  offsetDeleteApi,
   describeClusterApi,
 ] as const;
 

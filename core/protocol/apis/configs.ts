@@ -1,4 +1,4 @@
-/** DescribeConfigs: the settings of topics and brokers. */
+/** DescribeConfigs, AlterConfigs and IncrementalAlterConfigs: the settings of topics and brokers. */
 
 import { defineApi } from '../api.ts';
 import { array, boolean, int8, int16, int32, string } from '../field.ts';
@@ -39,4 +39,51 @@ export const describeConfigsApi = defineApi({
       }),
     }),
   },
+});
+
+const alterConfigsResponse = {
+  throttleTimeMs: int32.or(0),
+  responses: array({
+    errorCode: int16,
+    errorMessage: string.nullable(),
+    resourceType: int8,
+    resourceName: string,
+  }),
+} as const;
+
+/** Replaces all settings of a resource: what is not named goes back to its default. */
+export const alterConfigsApi = defineApi({
+  key: 33,
+  name: 'AlterConfigs',
+  versions: [0, 2],
+  flexibleFrom: 2,
+  request: {
+    resources: array({
+      resourceType: int8,
+      resourceName: string,
+      configs: array({ name: string, value: string.nullable() }),
+    }),
+    validateOnly: boolean,
+  },
+  response: alterConfigsResponse,
+});
+
+/** What IncrementalAlterConfigs does to one setting; the last two are for lists. Source: KIP-339. */
+export const configOperations = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
+
+/** Changes the named settings and leaves the others alone. */
+export const incrementalAlterConfigsApi = defineApi({
+  key: 44,
+  name: 'IncrementalAlterConfigs',
+  versions: [0, 1],
+  flexibleFrom: 1,
+  request: {
+    resources: array({
+      resourceType: int8,
+      resourceName: string,
+      configs: array({ name: string, configOperation: int8, value: string.nullable() }),
+    }),
+    validateOnly: boolean,
+  },
+  response: alterConfigsResponse,
 });

@@ -1,4 +1,4 @@
-/** DescribeGroups and ListGroups: what an administrator sees of groups. */
+/** DescribeGroups, ListGroups, DeleteGroups and OffsetDelete: what an administrator sees of groups and does to them. */
 
 import { defineApi } from '../api.ts';
 import { array, boolean, bytes, int16, int32, string } from '../field.ts';
@@ -53,5 +53,33 @@ export const listGroupsApi = defineApi({
       groupState: string.from(4).ignorable(),
       groupType: string.from(5).ignorable(),
     }),
+  },
+});
+
+export const deleteGroupsApi = defineApi({
+  key: 42,
+  name: 'DeleteGroups',
+  versions: [0, 2],
+  flexibleFrom: 2,
+  request: { groupsNames: array(string) },
+  response: {
+    throttleTimeMs: int32.or(0),
+    results: array({ groupId: string, errorCode: int16 }),
+  },
+});
+
+export const offsetDeleteApi = defineApi({
+  key: 47,
+  name: 'OffsetDelete',
+  versions: [0, 0],
+  flexibleFrom: Number.POSITIVE_INFINITY,
+  request: {
+    groupId: string,
+    topics: array({ name: string, partitions: array({ partitionIndex: int32 }) }),
+  },
+  response: {
+    errorCode: int16,
+    throttleTimeMs: int32.or(0).ignorable(),
+    topics: array({ name: string, partitions: array({ partitionIndex: int32, errorCode: int16 }) }),
   },
 });

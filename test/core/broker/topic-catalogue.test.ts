@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { CatalogueFiles } from '../../../core/broker/catalogue-files.ts';
-import { isRefusal, type Topic, TopicCatalogue } from '../../../core/broker/topic-catalogue.ts';
+import { isRefusal, type Refusal, type Topic, TopicCatalogue } from '../../../core/broker/topic-catalogue.ts';
 import { openLogs } from '../../../core/log/log-manager.ts';
 import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
@@ -22,7 +22,7 @@ async function open(disk: FakeDisk, forgotten: string[] = []) {
   return { logs, catalogue };
 }
 
-const hooks = { leaving: () => {}, forget: async () => {} };
+const onLeaving = () => {};
 
 async function create(catalogue: TopicCatalogue, name: string, partitionCount = 2): Promise<Topic> {
   const outcome = await catalogue.create({ name, partitionCount, configs: {} });
@@ -37,14 +37,14 @@ async function append(topic: Topic): Promise<void> {
   expect(result?.errorCode).toBe(0);
 }
 
-describe('crashes', () => {
-  const survivals = [
-    { kind: 'process' as const },
-    { kind: 'power' as const },
-    { kind: 'power' as const, keptNames: (count: number) => count },
-    { kind: 'power' as const, keptNames: (count: number) => Math.ceil(count / 2) },
-  ];
+const survivals = [
+  { kind: 'process' as const },
+  { kind: 'power' as const },
+  { kind: 'power' as const, keptNames: (count: number) => count },
+  { kind: 'power' as const, keptNames: (count: number) => Math.ceil(count / 2) },
+];
 
+describe('crashes', () => {
   test.each(survivals)('creating and deleting survive %j at every step', async (crash) => {
     let isDone = false;
     for (let steps = 0; !isDone; steps++) {
@@ -58,7 +58,7 @@ describe('crashes', () => {
       try {
         await create(catalogue, 'fresh');
         acknowledged.push('created');
-        await catalogue.delete('old', hooks);
+        await catalogue.delete('old', onLeaving);
         acknowledged.push('deleted');
         isDone = !disk.isDead;
       } catch {
@@ -90,8 +90,8 @@ describe('crashes', () => {
     const disk = new FakeDisk();
     const { catalogue } = await open(disk);
     await create(catalogue, 'old');
-    const stuck = { ...hooks, forget: () => Promise.reject(new Error('the machine died')) };
-    await expect(catalogue.delete('old', stuck)).rejects.toThrow('died');
+    await catalogue.finishDeletions(() => Promise.reject(new Error('the machine died')));
+    await expect(catalogue.delete('old', onLeaving)).rejects.toThrow('died');
     disk.crash({ kind: 'power' });
     const forgotten: string[] = [];
     const after = await open(disk, forgotten);
@@ -109,6 +109,87 @@ describe('crashes', () => {
     expect(catalogue.get('second')).toBeUndefined();
     await create(catalogue, 'second');
     expect(catalogue.get('second')?.partitions).toHaveLength(2);
+  });
+});
+
+test('a deletion that failed is finished before the name is used again, and never takes the new topic', async () => {
+  const disk = new FakeDisk();
+  const { catalogue } = await open(disk);
+  await append(await create(catalogue, 'name'));
+  let isFull = true;
+  await catalogue.finishDeletions(async () => {
+    if (isFull) throw new Error('no space');
+  });
+  await expect(catalogue.delete('name', onLeaving)).rejects.toThrow('no space');
+  await expect(create(catalogue, 'name')).rejects.toThrow('no space');
+  isFull = false;
+  const anew = await create(catalogue, 'name');
+  expect(anew.partitions[0]?.logEndOffset).toBe(0);
+  await append(anew);
+  disk.crash({ kind: 'power' });
+  const after = (await open(disk)).catalogue.get('name');
+  expect(after?.topicId).toBe(anew.topicId);
+  expect(after?.partitions[0]?.highWatermark).toBe(1);
+});
+
+describe('growing and settings', () => {
+  const outcomeOf = <T extends object>(outcome: T | Refusal): T => {
+    if (isRefusal(outcome)) throw new Error(outcome.message);
+    return outcome;
+  };
+
+  test.each(survivals)('survive %j at every step', async (crash) => {
+    let isDone = false;
+    for (let steps = 0; !isDone; steps++) {
+      expect(steps).toBeLessThan(200);
+      const disk = new FakeDisk();
+      const { catalogue } = await open(disk);
+      await append(await create(catalogue, 'topic'));
+      disk.dieAfter(steps);
+      let partitions = [2, 4];
+      let retention: (string | undefined)[] = [undefined, '5'];
+      try {
+        outcomeOf(await catalogue.grow('topic', 4));
+        partitions = [4];
+        outcomeOf(await catalogue.alterConfigs('topic', () => ({ 'retention.ms': '5' })));
+        retention = ['5'];
+        isDone = !disk.isDead;
+      } catch {
+        // The machine died; what was acknowledged before that must hold.
+      }
+      disk.crash(crash);
+      const { catalogue: after, logs } = await open(disk);
+      const topic = after.get('topic');
+      expect(partitions).toContain(topic?.partitions.length);
+      expect(retention).toContain(topic?.configs['retention.ms']);
+      expect(topic?.partitions[0]?.highWatermark).toBe(1);
+      for (const index of [2, 3]) {
+        expect(logs.partition('topic', index) === undefined).toBe(topic?.partitions.length === 2);
+      }
+      expect(outcomeOf(await after.grow('topic', 5)).partitions).toHaveLength(5);
+    }
+  });
+
+  test('a full disk leaves the topic as it was', async () => {
+    const disk = new FakeDisk();
+    const { catalogue, logs } = await open(disk);
+    await create(catalogue, 'topic');
+    disk.fail('replaceFile', new Error('no space'), { nth: 2 });
+    await expect(catalogue.grow('topic', 4)).rejects.toThrow('no space');
+    expect(catalogue.get('topic')?.partitions).toHaveLength(2);
+    expect(logs.partition('topic', 2)).toBeUndefined();
+    disk.fail('replaceFile', new Error('no space'));
+    await expect(catalogue.alterConfigs('topic', () => ({ 'retention.ms': '5' }))).rejects.toThrow('no space');
+    expect(catalogue.get('topic')?.configs).toEqual({});
+    expect(outcomeOf(await catalogue.grow('topic', 4)).partitions).toHaveLength(4);
+  });
+
+  test('changes that come at once each see what the one before left', async () => {
+    const { catalogue } = await open(new FakeDisk());
+    await create(catalogue, 'topic');
+    const names = ['retention.ms', 'retention.bytes', 'segment.ms', 'segment.bytes'];
+    await Promise.all(names.map((name) => catalogue.alterConfigs('topic', (now) => ({ ...now, [name]: '100' }))));
+    expect(Object.keys(catalogue.get('topic')?.configs ?? {}).toSorted()).toEqual(names.toSorted());
   });
 });
 

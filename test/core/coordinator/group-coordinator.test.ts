@@ -2,18 +2,17 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { diskErrors } from '../../../core/base/error-codes.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import {
-  type CoordinatorSettings,
-  type GroupCoordinator,
-  openGroupCoordinator,
-} from '../../../core/coordinator/group-coordinator.ts';
+import type { CoordinatorSettings } from '../../../core/coordinator/coordinator-settings.ts';
+import { type GroupCoordinator, openGroupCoordinator } from '../../../core/coordinator/group-coordinator.ts';
 import { javaHashCode, offsetsPartitionOf } from '../../../core/coordinator/group-records.ts';
 import { snapshotGroup } from '../../../core/coordinator/group-state.ts';
 import { defaultLogConfig } from '../../../core/log/log-config.ts';
 import { type Logs, openLogs } from '../../../core/log/log-manager.ts';
 import type { PartitionLog } from '../../../core/log/partition-log.ts';
 import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
+import { consumerSubscription, encodeVersioned } from '../../../core/protocol/consumer-protocol.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeDisk } from '../../fakes/fake-disk.ts';
@@ -153,6 +152,73 @@ describe('what is on disk is verified', () => {
   });
 });
 
+describe('deletion', () => {
+  const place = { groupId: 'g', topic: 't', partition: 0 };
+
+  test('takes what is committed and what is on its way; what comes later stays, also for a replay', async () => {
+    const all = await world();
+    await all.coordinator.commit('g', simple, [offsetOf('before', 1)]);
+    const onTheWay = all.coordinator.commit('g', simple, [offsetOf('t', 2)]);
+    const deleted = all.coordinator.deleteGroup('g');
+    const later = all.coordinator.commit('g', simple, [offsetOf('later', 3)]);
+    expect([await onTheWay, await deleted, await later]).toEqual([[0], kafkaErrors.NONE, [0]]);
+    expect(sorted(all.coordinator, 'g').map(({ name }) => name)).toEqual(['later']);
+    expect(known(await replayed(all))).toEqual(known(all.coordinator));
+    expect(await all.coordinator.deleteGroup('g')).toBe(kafkaErrors.NONE);
+    expect(await all.coordinator.deleteGroup('g')).toBe(kafkaErrors.GROUP_ID_NOT_FOUND);
+    expect((await replayed(all)).groups()).toEqual([]);
+  });
+
+  test('a member that joins meanwhile keeps its group', async () => {
+    const all = await world();
+    await all.coordinator.commit('g', simple, [offsetOf('t', 1)]);
+    const release = all.disk.hold('sync');
+    const deleted = all.coordinator.deleteGroup('g');
+    const member = joined(all.coordinator, 'g');
+    release();
+    expect(await deleted).toBe(kafkaErrors.NONE);
+    const claim = { memberId: await member, instanceId: null, generationId: 1 };
+    expect(all.coordinator.heartbeat('g', claim)).toBe(kafkaErrors.NONE);
+    expect(all.coordinator.committed(place)).toBeUndefined();
+    expect((await replayed(all)).group('g')?.members.size).toBe(1);
+    expect(await all.coordinator.deleteGroup('g')).toBe(kafkaErrors.NON_EMPTY_GROUP);
+  });
+
+  test('that the disk refuses leaves the group as it was', async () => {
+    const { coordinator, disk } = await world();
+    await coordinator.commit('g', simple, [offsetOf('t', 1)]);
+    disk.fail('write', diskErrors.error('full', { message: 'no space' }));
+    expect(await coordinator.deleteGroup('g')).toBe(kafkaErrors.COORDINATOR_NOT_AVAILABLE);
+    expect(coordinator.committed(place)?.offset).toBe(1);
+    disk.fail('write', diskErrors.error('full', { message: 'no space' }));
+    await expect(coordinator.forgetTopic('t')).rejects.toMatchObject({ code: 'coordinator/not-forgotten' });
+    await coordinator.forgetTopic('t');
+    expect(coordinator.committed(place)).toBeUndefined();
+  });
+
+  test('of offsets spares the topics of members, and everything while their metadata does not say', async () => {
+    const { coordinator } = await world();
+    await coordinator.commit('g', simple, [offsetOf('mine', 1), offsetOf('other', 2)]);
+    const metadata = encodeVersioned(consumerSubscription, { topics: ['mine'] }, 1);
+    const memberId = await joined(coordinator, 'g', { metadata });
+    const places = [
+      { topic: 'mine', partition: 0 },
+      { topic: 'other', partition: 0 },
+    ];
+    const subscribed = kafkaErrors.GROUP_SUBSCRIBED_TO_TOPIC;
+    expect(await coordinator.deleteOffsets('g', places)).toEqual({ errorCode: 0, codes: [subscribed, 0] });
+    expect(sorted(coordinator, 'g').map(({ name }) => name)).toEqual(['mine']);
+    coordinator.leave('g', [{ memberId, instanceId: null }]);
+    expect(await coordinator.deleteOffsets('g', places)).toEqual({ errorCode: 0, codes: [0, 0] });
+    await joined(coordinator, 'g');
+    const silent = await coordinator.deleteOffsets('g', places);
+    expect(silent).toEqual({ errorCode: 0, codes: [subscribed, subscribed] });
+    await joined(coordinator, 'workers', { protocolType: 'connect' });
+    const refused = { errorCode: kafkaErrors.NON_EMPTY_GROUP, codes: [] };
+    expect(await coordinator.deleteOffsets('workers', places)).toEqual(refused);
+  });
+});
+
 describe('expiry', () => {
   const dayMs = 86_400_000;
   const settings = { offsetsRetentionMs: 7 * dayMs, expiryIntervalMs: dayMs };
@@ -172,9 +238,24 @@ describe('expiry', () => {
     expect((await replayed(all)).groups()).toEqual([]);
   });
 
+  test('of a live group drops what nobody in it reads any more', async () => {
+    const all = await world({ ...settings, maxSessionTimeoutMs: 24 * dayMs });
+    const { coordinator, clock } = all;
+    await coordinator.commit('g', simple, [offsetOf('mine', 1), offsetOf('other', 2)]);
+    const metadata = encodeVersioned(consumerSubscription, { topics: ['mine'] }, 1);
+    await joined(coordinator, 'g', { sessionTimeoutMs: 24 * dayMs, metadata });
+    await clock.advance(6 * dayMs);
+    await coordinator.expire();
+    expect(sorted(coordinator, 'g')).toHaveLength(2);
+    await clock.advance(2 * dayMs);
+    await coordinator.expire();
+    expect(sorted(coordinator, 'g').map(({ name }) => name)).toEqual(['mine']);
+    expect(known(await replayed(all))).toEqual(known(coordinator));
+  });
+
   test('never touches a group with members', async () => {
     const { coordinator, clock } = await world({ ...settings, maxSessionTimeoutMs: 24 * dayMs });
-    const memberId = await joined(coordinator, 'g', 24 * dayMs);
+    const memberId = await joined(coordinator, 'g', { sessionTimeoutMs: 24 * dayMs });
     const claim = { memberId, instanceId: null, generationId: 1 };
     expect(await coordinator.commit('g', claim, [offsetOf('t', 1)])).toEqual([kafkaErrors.NONE]);
     await clock.advance(20 * dayMs);
@@ -191,14 +272,22 @@ describe('expiry', () => {
 });
 
 /** One member that joined and synced; answers its id. */
-async function joined(coordinator: GroupCoordinator, groupId: string, sessionTimeoutMs = 10_000): Promise<string> {
+async function joined(
+  coordinator: GroupCoordinator,
+  groupId: string,
+  {
+    sessionTimeoutMs = 10_000,
+    metadata = Buffer.from('topics'),
+    protocolType = 'consumer',
+  }: { sessionTimeoutMs?: number; metadata?: Buffer; protocolType?: string } = {},
+): Promise<string> {
   const join = await coordinator.join(groupId, {
     memberId: '',
     instanceId: null,
     clientId: 'client',
     clientHost: '/127.0.0.1',
-    protocolType: 'consumer',
-    protocols: [{ name: 'range', metadata: Buffer.from('topics') }],
+    protocolType,
+    protocols: [{ name: 'range', metadata }],
     sessionTimeoutMs,
     rebalanceTimeoutMs: 60_000,
     mustConfirmId: false,
@@ -210,7 +299,7 @@ async function joined(coordinator: GroupCoordinator, groupId: string, sessionTim
     memberId,
     instanceId: null,
     generationId,
-    protocolType: 'consumer',
+    protocolType,
     protocolName: 'range',
     assignments: [{ memberId, assignment: Buffer.from('everything') }],
   });
@@ -272,6 +361,8 @@ test('live state equals a replay after any mixture of commits, deletions and exp
     fc.record({ kind: fc.constant('commit' as const), group, name, offset: fc.nat(1_000) }),
     fc.record({ kind: fc.constant('commit' as const), group, name, offset: fc.nat(1_000) }),
     fc.record({ kind: fc.constant('forget' as const), name }),
+    fc.record({ kind: fc.constant('delete' as const), group }),
+    fc.record({ kind: fc.constant('deleteOffsets' as const), group, name }),
     fc.record({ kind: fc.constant('expire' as const), ms: fc.constantFrom(0, 3 * 86_400_000, 8 * 86_400_000) }),
   );
   await fc.assert(
@@ -282,7 +373,10 @@ test('live state equals a replay after any mixture of commits, deletions and exp
         if (step.kind === 'commit') {
           running.push(all.coordinator.commit(step.group, simple, [offsetOf(step.name, step.offset)]));
         } else if (step.kind === 'forget') running.push(all.coordinator.forgetTopic(step.name));
-        else {
+        else if (step.kind === 'delete') running.push(all.coordinator.deleteGroup(step.group));
+        else if (step.kind === 'deleteOffsets') {
+          running.push(all.coordinator.deleteOffsets(step.group, [{ topic: step.name, partition: 0 }]));
+        } else {
           await all.clock.advance(step.ms);
           running.push(all.coordinator.expire());
         }

@@ -1,0 +1,134 @@
+/** What groups make durable: their records, commits and tombstones; committed offsets follow in memory in the order of the log. */
+
+import type { Clock } from '../base/clock.ts';
+import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import type { CommittedOffsets, OffsetPlace } from './committed-offsets.ts';
+import {
+  type CommittedOffset,
+  encodeGroupKey,
+  encodeGroupValue,
+  encodeOffsetKey,
+  encodeOffsetValue,
+  offsetsPartitionOf,
+} from './group-records.ts';
+import type { GroupSnapshot } from './group-state.ts';
+import type { OffsetsLog, OffsetsRecord } from './offsets-log.ts';
+
+export interface OffsetToCommit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+interface Commit {
+  readonly entries: readonly { readonly place: OffsetPlace; readonly value: CommittedOffset }[];
+}
+
+export class GroupStore {
+  readonly offsets: CommittedOffsets;
+  readonly #clock: Clock;
+  readonly #logs: readonly OffsetsLog[];
+  /** Commits on their way to the log, by group: what expires or is deleted must reckon with them. */
+  readonly #inFlight = new Map<string, Set<Commit>>();
+
+  constructor(options: { logs: readonly OffsetsLog[]; offsets: CommittedOffsets; clock: Clock }) {
+    this.offsets = options.offsets;
+    this.#logs = options.logs;
+    this.#clock = options.clock;
+  }
+
+  hasCommitsInFlight(groupId: string): boolean {
+    return this.#inFlight.has(groupId);
+  }
+
+  /** Where the group has an offset, or has one on its way. */
+  placesOf(groupId: string): OffsetPlace[] {
+    const places = this.offsets.ofGroup(groupId).flatMap(({ topic, partitions }) => {
+      return Array.from(partitions.keys(), (partition) => ({ groupId, topic, partition }));
+    });
+    for (const { entries } of this.#inFlight.get(groupId) ?? []) places.push(...entries.map(({ place }) => place));
+    return places;
+  }
+
+  /** Resolves to an error code; rejects when the snapshot cannot be written as a record. */
+  async appendGroup(groupId: string, snapshot: GroupSnapshot): Promise<number> {
+    const record = { key: encodeGroupKey(groupId), value: encodeGroupValue(snapshot) };
+    const errorCode = coordinatorError(await this.#logOf(groupId).append([record], () => {}));
+    return errorCode === kafkaErrors.INVALID_COMMIT_OFFSET_SIZE ? kafkaErrors.UNKNOWN_SERVER_ERROR : errorCode;
+  }
+
+  async appendOffsets(groupId: string, offsets: readonly OffsetToCommit[]): Promise<number> {
+    const commitTimestampMs = this.#clock.nowMs();
+    const entries = offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
+      place: { groupId, topic, partition },
+      value: { offset, leaderEpoch, metadata, commitTimestampMs },
+    }));
+    const records = entries.map(({ place, value }) => ({
+      key: encodeOffsetKey(place),
+      value: encodeOffsetValue(value),
+    }));
+    const commit = { entries };
+    this.#begin(groupId, commit);
+    const errorCode = await this.#logOf(groupId).append(records, () => {
+      this.#end(groupId, commit);
+      for (const { place, value } of entries) this.offsets.apply(place, value);
+    });
+    this.#end(groupId, commit);
+    return coordinatorError(errorCode);
+  }
+
+  async appendTombstones(groupId: string, places: readonly OffsetPlace[]): Promise<number> {
+    const records: OffsetsRecord[] = places.map((place) => ({ key: encodeOffsetKey(place), value: null }));
+    const append = this.#logOf(groupId).append(records, () => {
+      for (const place of places) this.offsets.apply(place, undefined);
+    });
+    return coordinatorError(await append);
+  }
+
+  /** Tombstones the group with all its offsets; `onRemoved` runs once that is durable, before anything appended later is applied. */
+  async removeGroup(groupId: string, onRemoved: () => void): Promise<number> {
+    const places = this.placesOf(groupId);
+    const records: OffsetsRecord[] = places.map((place) => ({ key: encodeOffsetKey(place), value: null }));
+    records.push({ key: encodeGroupKey(groupId), value: null });
+    const append = this.#logOf(groupId).append(records, () => {
+      for (const place of places) this.offsets.apply(place, undefined);
+      onRemoved();
+    });
+    return coordinatorError(await append);
+  }
+
+  /** Resolves when everything appended so far is applied or refused. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#logs.map((log) => log.settled()));
+  }
+
+  #begin(groupId: string, commit: Commit): void {
+    const commits = this.#inFlight.get(groupId) ?? new Set();
+    this.#inFlight.set(groupId, commits.add(commit));
+  }
+
+  #end(groupId: string, commit: Commit): void {
+    const commits = this.#inFlight.get(groupId);
+    commits?.delete(commit);
+    if (commits?.size === 0) this.#inFlight.delete(groupId);
+  }
+
+  #logOf(groupId: string): OffsetsLog {
+    return this.#logs[offsetsPartitionOf(groupId, this.#logs.length)] as OffsetsLog;
+  }
+}
+
+/** What members and committers are told when the log refuses: codes that make every client look for the coordinator and try again. */
+function coordinatorError(errorCode: number): number {
+  switch (errorCode) {
+    case kafkaErrors.NONE:
+      return kafkaErrors.NONE;
+    case kafkaErrors.MESSAGE_TOO_LARGE:
+    case kafkaErrors.RECORD_LIST_TOO_LARGE:
+      return kafkaErrors.INVALID_COMMIT_OFFSET_SIZE;
+    default:
+      return kafkaErrors.COORDINATOR_NOT_AVAILABLE;
+  }
+}
