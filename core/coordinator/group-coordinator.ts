@@ -60,8 +60,14 @@ export class GroupCoordinator {
     if (known === undefined && request.memberId !== '') {
       return Promise.resolve(joinError(kafkaErrors.UNKNOWN_MEMBER_ID, request.memberId));
     }
-    const prefix = request.instanceId ?? request.clientId;
-    return (known ?? this.#create(groupId)).join({ ...request, newMemberId: `${prefix}-${randomUUID()}` });
+    const runner = known ?? this.#create(groupId);
+    const answer = runner.join({ ...request, newMemberId: newMemberId(request.instanceId ?? request.clientId) });
+    if (known === undefined && isBlank(runner.group)) {
+      // Whoever is refused leaves no group behind.
+      runner.close();
+      this.#runners.delete(groupId);
+    }
+    return answer;
   }
 
   sync(groupId: string, request: Omit<SyncRequest, 'token'>): Promise<SyncResult> {
@@ -227,6 +233,16 @@ export class GroupCoordinator {
       });
     });
   }
+}
+
+/** Nobody was let in and nothing was stored. */
+function isBlank({ phase, generation, pendingMembers }: Group): boolean {
+  return phase === 'Empty' && generation === 0 && pendingMembers.size === 0;
+}
+
+/** Readable for people, and short enough for a string of the protocol however long the client's own name is. */
+function newMemberId(name: string): string {
+  return `${name.slice(0, 255).toWellFormed()}-${randomUUID()}`;
 }
 
 /** The strings of the records have a 16-bit length. */

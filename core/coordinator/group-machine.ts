@@ -66,13 +66,14 @@ function checkClaim(group: Group, claim: MemberClaim): number {
 export function syncGroup(turn: Turn, request: SyncRequest): void {
   const { group, now } = turn;
   const errorCode = checkSync(group, request);
-  if (errorCode !== kafkaErrors.NONE) {
+  const member = checkClaim(group, request) === kafkaErrors.NONE ? group.members.get(request.memberId) : undefined;
+  // Also when it must join anew: it has shown that it lives.
+  if (member !== undefined) refreshSession(member, now);
+  if (errorCode !== kafkaErrors.NONE || member === undefined) {
     turn.effects.push({ kind: 'synced', token: request.token, result: syncError(errorCode) });
     return;
   }
-  const member = group.members.get(request.memberId) as Member;
   group.pendingSync.delete(member.id);
-  refreshSession(member, now);
   // A repeated request replaces the one before; its connection is gone or no longer listens.
   answerSync(turn, member, syncError(kafkaErrors.REBALANCE_IN_PROGRESS));
   member.syncToken = request.token;

@@ -109,8 +109,8 @@ export class GroupDriver {
     return heartbeat(this.group, { memberId, instanceId, generationId }, this.now());
   }
 
-  commit(memberId: string, generationId = this.group.generation): number {
-    return checkCommit(this.group, { memberId, instanceId: null, generationId }, this.now());
+  commit(memberId: string, generationId = this.group.generation, instanceId: string | null = null): number {
+    return checkCommit(this.group, { memberId, instanceId, generationId }, this.now());
   }
 
   leave(memberId: string, instanceId: string | null = null): number {

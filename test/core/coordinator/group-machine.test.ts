@@ -206,6 +206,52 @@ describe('staying', () => {
   });
 });
 
+describe('every request of a member counts as a sign of life', () => {
+  const signs: Record<string, (driver: GroupDriver, member: string) => void> = {
+    heartbeat: (driver, member) => void driver.heartbeat(member),
+    'offset commit': (driver, member) => void driver.commit(member),
+    sync: (driver, member) => void driver.sync(member, {}),
+    'join again': (driver, member) => void driver.join({ memberId: member }),
+  };
+
+  test.each(Object.keys(signs))('%s', (name) => {
+    const driver = new GroupDriver();
+    const [leader = '', member = ''] = driver.stable(['a', 'b']);
+    for (let round = 0; round < 3; round++) {
+      driver.advance(9_000);
+      driver.heartbeat(leader);
+      signs[name]?.(driver, member);
+    }
+    expect(driver.group.phase).toBe('Stable');
+    expect(driver.group.members.has(member)).toBe(true);
+    for (let round = 0; round < 2; round++) {
+      driver.heartbeat(leader);
+      driver.advance(9_000);
+    }
+    expect(driver.group.members.has(member)).toBe(false);
+  });
+
+  test('also a sync and a commit that are sent back to join', () => {
+    const driver = new GroupDriver();
+    const [first = '', second = ''] = driver.stable(['a', 'b']);
+    driver.join({ memberId: first, protocols: ['range', 'sticky'] });
+    expect(driver.group.phase).toBe('PreparingRebalance');
+    for (let round = 0; round < 3; round++) {
+      driver.advance(9_000);
+      const token = driver.sync(second, {});
+      expect(driver.synced(token)?.errorCode).toBe(kafkaErrors.REBALANCE_IN_PROGRESS);
+    }
+    driver.join({ memberId: second });
+    expect(driver.group.phase).toBe('CompletingRebalance');
+    for (let round = 0; round < 3; round++) {
+      driver.advance(9_000);
+      driver.heartbeat(first);
+      expect(driver.commit(second)).toBe(kafkaErrors.REBALANCE_IN_PROGRESS);
+    }
+    expect(driver.group.members.has(second)).toBe(true);
+  });
+});
+
 describe('leaving', () => {
   test('the last one leaves an empty group behind, with a record', () => {
     const driver = new GroupDriver();
@@ -279,5 +325,43 @@ describe('static membership', () => {
     expect(driver.leave('', 'a')).toBe(kafkaErrors.NONE);
     expect(driver.leave('', 'a')).toBe(kafkaErrors.UNKNOWN_MEMBER_ID);
     expect(driver.group.phase).toBe('Empty');
+  });
+
+  test('the one before is fenced in every request, and cannot take the newcomer along', () => {
+    const driver = new GroupDriver();
+    const [, old = ''] = driver.stable(['a', 'b'], { isStatic: true });
+    driver.join({ instanceId: 'b', newMemberId: 'b-2' });
+    driver.storeEnds();
+    const fenced = kafkaErrors.FENCED_INSTANCE_ID;
+    expect(driver.heartbeat(old, driver.group.generation, 'b')).toBe(fenced);
+    expect(driver.commit(old, driver.group.generation, 'b')).toBe(fenced);
+    expect(driver.synced(driver.sync(old, {}, { instanceId: 'b' }))?.errorCode).toBe(fenced);
+    expect(driver.joined(driver.join({ memberId: old, instanceId: 'b' }))?.errorCode).toBe(fenced);
+    expect(driver.leave(old, 'b')).toBe(fenced);
+    expect(driver.leave(old)).toBe(kafkaErrors.UNKNOWN_MEMBER_ID);
+    expect(driver.heartbeat(old)).toBe(kafkaErrors.UNKNOWN_MEMBER_ID);
+    expect(driver.heartbeat('b-2', driver.group.generation, 'b')).toBe(kafkaErrors.NONE);
+    expect(driver.heartbeat('b-2', driver.group.generation, 'c')).toBe(kafkaErrors.UNKNOWN_MEMBER_ID);
+  });
+
+  test('a restart that would change the protocol of the group rebalances', () => {
+    const driver = new GroupDriver();
+    const [first = ''] = driver.stable(['a'], { isStatic: true });
+    const token = driver.join({ instanceId: 'a', newMemberId: 'a-2', protocols: ['sticky', 'range'] });
+    expect(driver.joined(token)).toMatchObject({ errorCode: 0, memberId: 'a-2', protocolName: 'sticky' });
+    expect(driver.group.phase).toBe('CompletingRebalance');
+    expect(driver.group.members.has(first)).toBe(false);
+  });
+
+  test('a restart that cannot be made durable is refused, and the group starts over', () => {
+    const driver = new GroupDriver();
+    const [first = ''] = driver.stable(['a', 'b'], { isStatic: true });
+    const token = driver.join({ instanceId: 'b', newMemberId: 'b-2' });
+    driver.storeEnds(kafkaErrors.COORDINATOR_NOT_AVAILABLE);
+    expect(driver.joined(token)?.errorCode).toBe(kafkaErrors.COORDINATOR_NOT_AVAILABLE);
+    expect(driver.heartbeat(first, driver.group.generation, 'a')).toBe(kafkaErrors.REBALANCE_IN_PROGRESS);
+    const again = driver.join({ instanceId: 'b', newMemberId: 'b-3' });
+    driver.join({ memberId: first, instanceId: 'a' });
+    expect(driver.joined(again)).toMatchObject({ errorCode: 0, memberId: 'b-3' });
   });
 });
