@@ -24,6 +24,7 @@ const measurements: readonly Measurement[] = [
   { name: 'first-object', file: 'main-job/first-object.ts', question: 'seconds from the start to the first object' },
   { name: 'client', file: 'client/run.ts', question: 'produce and consume beside kafkajs' },
   { name: 'log', file: 'log/append.ts', question: "the log's own cost of an append" },
+  { name: 'log-partitions', file: 'log/many-partitions.ts', question: 'one commit of 1 to 1,000 partitions' },
   { name: 'file-source', file: 'file-source/read.ts', question: 'the file source alone' },
   { name: 's3-sink', file: 's3-sink/run.ts', question: 'the S3 sink alone' },
   { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },

@@ -5,7 +5,7 @@ import type { Disk, DiskFile } from '../base/disk.ts';
 import type { MillraceError } from '../base/errors.ts';
 import { readLeaderEpochs, writeLeaderEpochs } from './checkpoints.ts';
 import { logErrors } from './error-codes.ts';
-import { leaderEpochsName } from './file-names.ts';
+import { leaderEpochsName, partitionMetadataName } from './file-names.ts';
 import { Gate } from './gate.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
@@ -19,6 +19,7 @@ import type { RecoveredLog } from './recovery.ts';
 import { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { deleteBefore } from './segment-removal.ts';
+import { topicIdIn } from './topic-id.ts';
 
 export interface LogIdentity {
   readonly topic: string;
@@ -42,7 +43,7 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     state,
     file: recovered.file,
     syncs: services.durability !== 'os',
-    noteEpoch: (startOffset) => noteEpoch(services.disk, state, startOffset),
+    prepare: (startOffset) => prepare(services.disk, state, startOffset),
     onAdvance: () => {
       for (const listener of listeners) listener();
     },
@@ -67,15 +68,23 @@ function stateOf(identity: LogIdentity, recovered: RecoveredLog): LogState {
   const segments = new SegmentList(recovered.segments);
   return {
     ...identity,
+    topicId: '',
     segments,
     producers: recovered.producers,
     logStartOffset: recovered.logStartOffset,
     logEndOffset: recovered.logEndOffset,
     highWatermark: recovered.logEndOffset,
     durableOffset: recovered.logEndOffset,
+    syncedOffset: recovered.logEndOffset,
     cleanedOffset: identity.cleanedOffset <= recovered.logEndOffset ? identity.cleanedOffset : 0,
     visibleEnd: { segment: segments.active, position: segments.active.sizeBytes },
   };
+}
+
+/** Before the first batch of this start: what only a log that is written needs to know. */
+async function prepare(disk: Disk, state: LogState, startOffset: number): Promise<void> {
+  state.topicId = topicIdIn(await disk.readFile(path.join(state.folder, partitionMetadataName)));
+  await noteEpoch(disk, state, startOffset);
 }
 
 /** Kafka's `leader-epoch-checkpoint`: one line per epoch that wrote anything. */
@@ -108,6 +117,7 @@ export function assembleRefused(services: LogServices, identity: LogIdentity, re
     logEndOffset: Math.max(recoveryPoint, logStartOffset + 1),
   });
   parts.state.durableOffset = recoveryPoint;
+  parts.state.syncedOffset = recoveryPoint;
   parts.writer.fail(error);
   return parts;
 }

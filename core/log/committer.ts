@@ -1,72 +1,114 @@
-/** Group commit: turns written bytes into durable ones, with one sync per file at a time and each sync covering all that waits. */
+/** Group commit: turns written bytes into durable ones, many partitions with one sync of the write-ahead log, few or large ones with their own. */
 
 import type { Clock, Timer } from '../base/clock.ts';
 import type { DiskFile } from '../base/disk.ts';
+import { logErrors } from './error-codes.ts';
+import { PendingFile, type Taken } from './pending-file.ts';
+import { frameHeaderBytes, type WriteOrigin } from './wal-format.ts';
+import type { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Bytes that were just written to a segment's file. */
 export interface SegmentWrite {
   readonly file: DiskFile;
+  readonly origin: WriteOrigin;
   readonly position: number;
-  /** The bytes themselves: a committer with a log of its own writes them there instead of syncing the file. */
+  /** Behind the last of the batches. */
+  readonly nextOffset: number;
   readonly buffers: readonly Uint8Array[];
+  /** Somebody has been answered: the buffers are good during the call alone. */
+  readonly isAnswered: boolean;
+  /** Called when the segment's own file holds the write, and every earlier one, durably; maybe long after the commit. */
+  readonly onSynced: () => void;
 }
+
+/**
+ * `now`: begun at once. `soon`: within the background delay. `file`: at once, and durable in the segment's own file, as one
+ * must be that is written no more.
+ */
+export type Urgency = 'now' | 'soon' | 'file';
 
 /** How a log makes its writes durable. */
 export interface Committer {
   /**
-   * Resolves when the write, and every earlier one to the same file, survives a power loss. An urgent one is begun at
-   * once, another within the background delay. Rejects when that failed; what was asked for is then in doubt for good
-   * and must never be acknowledged.
+   * Resolves when the write, and every earlier one to the same file, survives a power loss. Rejects when that failed; what
+   * was asked for is then in doubt for good and must never be acknowledged.
    */
-  commit(write: SegmentWrite, urgency: 'now' | 'soon'): Promise<void>;
+  commit(write: SegmentWrite, urgency: Urgency): Promise<void>;
+  /** The file is about to be closed: nobody waits for it any more. */
+  forget(file: DiskFile): void;
 }
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+export interface GroupCommitterOptions {
+  readonly clock: Clock;
+  /** How long a write that nobody waits for may stay unsynced. */
+  readonly backgroundSyncMs: number;
+  /** Syncs of segments under way at once: each holds a thread of the pool that reads and writes need too. */
+  readonly maxConcurrentSyncs: number;
+  /** Undefined: every file is synced by itself. */
+  readonly wal: WriteAheadLog | undefined;
+  /** The write-ahead log is used when at least so many files wait. */
+  readonly walMinFiles: number;
 }
 
 interface FileState {
   readonly file: DiskFile;
-  waiters: Waiter[];
-  isSyncing: boolean;
+  readonly pending: PendingFile;
+  isBusy: boolean;
   isQueued: boolean;
   timer: Timer | undefined;
 }
 
-export interface FileCommitterOptions {
-  readonly clock: Clock;
-  /** How long a write that nobody waits for may stay unsynced. */
-  readonly backgroundSyncMs: number;
-  /** Syncs under way at once: each holds a thread of the pool that reads and writes need too. */
-  readonly maxConcurrentSyncs: number;
-}
+/** Copies of bytes that wait for the write-ahead log, of all files together. */
+const maxCopiedBytes = 8 * 1024 * 1024;
 
-/** Syncs each segment's own file: right up to some dozens of partitions written at the same time. */
-export class FileCommitter implements Committer {
-  readonly #options: FileCommitterOptions;
+/**
+ * A file is in one round at a time, and a round takes all that waits for it: what a round answers has nothing unsynced
+ * before it. While the write-ahead log is being synced, files that it could take wait for its next frame if they are many.
+ */
+export class GroupCommitter implements Committer {
+  readonly #options: GroupCommitterOptions;
   readonly #files = new Map<DiskFile, FileState>();
-  readonly #queue: FileState[] = [];
+  /** Files the write-ahead log may take, in the order they became due. */
+  #shared: FileState[] = [];
+  /** Files that need a sync of their own. */
+  #alone: FileState[] = [];
   #syncing = 0;
+  #isWalBusy = false;
+  #copiedBytes = 0;
 
-  constructor(options: FileCommitterOptions) {
+  constructor(options: GroupCommitterOptions) {
     this.#options = options;
   }
 
-  commit(write: SegmentWrite, urgency: 'now' | 'soon'): Promise<void> {
+  commit(write: SegmentWrite, urgency: Urgency): Promise<void> {
     const state = this.#stateOf(write.file);
-    const done = new Promise<void>((resolve, reject) => state.waiters.push({ resolve, reject }));
-    if (urgency === 'now') this.#enqueue(state);
+    const copiedBefore = state.pending.copiedBytes;
+    const done = state.pending.add(write, urgency, maxCopiedBytes - this.#copiedBytes);
+    this.#copiedBytes += state.pending.copiedBytes - copiedBefore;
+    if (urgency !== 'soon') this.#enqueue(state);
     else if (!state.isQueued && state.timer === undefined) {
       state.timer = this.#options.clock.timer(this.#options.backgroundSyncMs, () => this.#enqueue(state));
     }
     return done;
   }
 
+  forget(file: DiskFile): void {
+    const state = this.#files.get(file);
+    if (state !== undefined) {
+      state.timer?.cancel();
+      this.#shared = this.#shared.filter((other) => other !== state);
+      this.#alone = this.#alone.filter((other) => other !== state);
+      this.#files.delete(file);
+      const error = logErrors.error('closed', { message: 'the log is closed', where: file.path });
+      if (!state.pending.isEmpty) this.#take(state).reject(error);
+    }
+    this.#options.wal?.forget(file);
+  }
+
   #stateOf(file: DiskFile): FileState {
     let state = this.#files.get(file);
     if (state === undefined) {
-      state = { file, waiters: [], isSyncing: false, isQueued: false, timer: undefined };
+      state = { file, pending: new PendingFile(file), isBusy: false, isQueued: false, timer: undefined };
       this.#files.set(file, state);
     }
     return state;
@@ -77,36 +119,97 @@ export class FileCommitter implements Committer {
     state.timer = undefined;
     if (state.isQueued) return;
     state.isQueued = true;
-    if (state.isSyncing) return;
-    this.#queue.push(state);
+    if (state.isBusy) return;
+    this.#line(state).push(state);
     this.#pump();
+  }
+
+  #line({ pending }: FileState): FileState[] {
+    return pending.isShared ? this.#shared : this.#alone;
   }
 
   #pump(): void {
-    while (this.#syncing < this.#options.maxConcurrentSyncs) {
-      const state = this.#queue.shift();
+    const { wal, walMinFiles, maxConcurrentSyncs } = this.#options;
+    if (wal !== undefined && !this.#isWalBusy && this.#shared.length >= walMinFiles) {
+      const round = this.#collect(wal.frameRoom());
+      if (round.length > 0) void this.#commitShared(wal, round);
+    }
+    const isNextFrameWorthwhile = this.#isWalBusy && this.#shared.length >= walMinFiles;
+    while (this.#syncing < maxConcurrentSyncs) {
+      const state = this.#alone.shift() ?? (isNextFrameWorthwhile ? undefined : this.#shared.shift());
       if (state === undefined) return;
-      this.#syncing += 1;
-      void this.#sync(state);
+      void this.#commitAlone(state, this.#take(state));
     }
   }
 
-  /** One round for one file: everybody who waits at its start is answered at its end. Never rejects. */
-  async #sync(state: FileState): Promise<void> {
-    const { waiters } = state;
-    state.waiters = [];
-    state.isQueued = false;
-    state.isSyncing = true;
-    try {
-      await state.file.sync();
-      for (const waiter of waiters) waiter.resolve();
-    } catch (error) {
-      for (const waiter of waiters) waiter.reject(error);
+  /** The files of the next frame, out of the queue; none when too few fit for the frame to be worth it. */
+  #collect(roomBytes: number): FileState[] {
+    let bytes = frameHeaderBytes;
+    let count = 0;
+    const round: FileState[] = [];
+    for (const state of this.#shared) {
+      if (!state.pending.isShared) this.#alone.push(state);
+      else {
+        bytes += state.pending.entryBytes;
+        if (bytes > roomBytes) break;
+        round.push(state);
+      }
+      count += 1;
     }
-    state.isSyncing = false;
-    this.#syncing -= 1;
-    if (state.isQueued) this.#queue.push(state);
-    else if (state.waiters.length === 0) this.#files.delete(state.file);
+    const rest = this.#shared.slice(count);
+    const isWorthwhile = round.length >= this.#options.walMinFiles;
+    this.#shared = isWorthwhile ? rest : [...round, ...rest];
+    return isWorthwhile ? round : [];
+  }
+
+  #take(state: FileState): Taken {
+    state.isQueued = false;
+    state.isBusy = true;
+    const taken = state.pending.take();
+    this.#copiedBytes -= taken.copiedBytes;
+    return taken;
+  }
+
+  /** One frame for all of them. Never rejects. */
+  async #commitShared(wal: WriteAheadLog, round: readonly FileState[]): Promise<void> {
+    this.#isWalBusy = true;
+    const taken = round.map((state) => this.#take(state));
+    try {
+      const outcome = await wal.append(taken.map(({ write }) => write!));
+      this.#isWalBusy = false;
+      if (outcome === 'refused') {
+        await Promise.all(round.map((state, index) => this.#commitAlone(state, taken[index]!)));
+        return;
+      }
+      for (const { resolve } of taken) resolve();
+    } catch (error) {
+      this.#isWalBusy = false;
+      for (const { reject } of taken) reject(error);
+    }
+    for (const state of round) this.#finish(state);
     this.#pump();
+  }
+
+  /** One sync for one file: everybody who waited at its start is answered at its end. Never rejects. */
+  async #commitAlone(state: FileState, taken: Taken): Promise<void> {
+    this.#syncing += 1;
+    const { wal } = this.#options;
+    try {
+      await (wal === undefined ? state.file.sync() : wal.syncFile(state.file));
+      taken.onSynced();
+      taken.resolve();
+    } catch (error) {
+      taken.reject(error);
+    }
+    this.#syncing -= 1;
+    this.#finish(state);
+    this.#pump();
+  }
+
+  #finish(state: FileState): void {
+    state.isBusy = false;
+    const isKnown = this.#files.get(state.file) === state;
+    if (isKnown && state.isQueued) this.#line(state).push(state);
+    else if (isKnown && state.pending.isEmpty) this.#files.delete(state.file);
   }
 }

@@ -10,6 +10,8 @@ export const recoveryPointsName = 'recovery-point-offset-checkpoint';
 export const logStartsName = 'log-start-offset-checkpoint';
 export const cleanerOffsetsName = 'cleaner-offset-checkpoint';
 export const producerIdsName = 'producer-id-block';
+/** The two files of the write-ahead log; gone after a clean stop. */
+export const walNames = ['write-ahead-0', 'write-ahead-1'] as const;
 
 /** Files of a partition's folder. */
 export const leaderEpochsName = 'leader-epoch-checkpoint';

@@ -7,7 +7,7 @@ import { type MillraceError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { readPartitionOffsets } from './checkpoints.ts';
-import { FileCommitter } from './committer.ts';
+import { GroupCommitter } from './committer.ts';
 import { type DataDir, markClean, openDataDir } from './data-dir.ts';
 import { logErrors } from './error-codes.ts';
 import { cleanerOffsetsName, logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
@@ -22,6 +22,8 @@ import type { Durability, PartitionLog } from './partition-log.ts';
 import { writeSnapshot } from './producer-snapshot.ts';
 import { rebuildIndexes } from './recovery.ts';
 import { TailCache } from './tail-cache.ts';
+import { replayWriteAheadLog } from './wal-replay.ts';
+import { WriteAheadLog } from './write-ahead-log.ts';
 
 export interface LogsOptions {
   readonly disk: Disk;
@@ -31,6 +33,12 @@ export interface LogsOptions {
   readonly durability: Durability;
   /** How long an append that was answered without a sync (acks=1 in `default` mode) may stay unsynced and unseen; 25 ms unless told. */
   readonly backgroundSyncMs?: number;
+  /** Size of each of the two files of the write-ahead log, made when they are first needed; 32 MiB unless told, 0 for none. */
+  readonly walFileBytes?: number;
+  /** As many partitions must wait for a sync at the same time for the write-ahead log to be used; 5 unless told. */
+  readonly walMinPartitions?: number;
+  /** Segments synced at the same time: each takes a thread of the pool; 3 unless told. */
+  readonly maxConcurrentSyncs?: number;
   /** How often recovery points are saved: bounds what a start after a crash must read; 5 s unless told. */
   readonly checkpointIntervalMs?: number;
   /** Memory for recently appended batches of all partitions; 32 MiB unless told. */
@@ -73,22 +81,23 @@ export class Logs {
   readonly #checkpoints: CheckpointKeeper;
   readonly #housekeeper: Housekeeper;
   readonly #failed = new AbortController();
-  readonly #stopped = new AbortController();
   readonly #partitions = new Map<string, LogParts>();
   readonly #removals = new Set<Promise<void>>();
+  readonly #wal: WriteAheadLog | undefined;
   #folders: PartitionFolders | undefined;
-  #checkpointing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(options: LogsOptions, opened: DataDir) {
-    const { disk, clock, dataDir } = options;
+    const { disk, clock } = options;
     this.#options = options;
     this.#opened = opened;
     this.clusterId = opened.clusterId;
     this.#checkpoints = new CheckpointKeeper({
-      disk,
-      dataDir,
-      recoveryPoints: () => this.#offsets((parts) => parts.state.durableOffset),
+      ...options,
+      intervalMs: options.checkpointIntervalMs ?? 5000,
+      isOver: () => this.#failed.signal.aborted,
+      syncSegments: async () => this.#wal?.checkpoint(),
+      recoveryPoints: () => this.#offsets((parts) => parts.state.syncedOffset),
       logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
       cleanedOffsets: () => this.#offsets((parts) => parts.state.cleanedOffset),
     });
@@ -102,14 +111,21 @@ export class Logs {
       limits: { maxKeyBytes: options.compactionKeyBytes ?? 32 * 1024 * 1024, maxDecompressedBytes: 64 * 1024 * 1024 },
       saveCleanedOffsets: () => this.#checkpoints.saveCleanedOffsets(),
     });
+    const fileBytes = options.walFileBytes ?? 32 * 1024 * 1024;
+    this.#wal =
+      fileBytes === 0
+        ? undefined
+        : new WriteAheadLog({ ...options, fileBytes, onFailure: (error) => this.#fail(error) });
     this.#services = {
       disk,
       clock,
       durability: options.durability,
-      committer: new FileCommitter({
+      committer: new GroupCommitter({
         clock,
         backgroundSyncMs: options.backgroundSyncMs ?? 25,
-        maxConcurrentSyncs: 3,
+        maxConcurrentSyncs: options.maxConcurrentSyncs ?? 3,
+        wal: this.#wal,
+        walMinFiles: options.walMinPartitions ?? 5,
       }),
       tailCache: new TailCache({ maxBytes: options.tailCacheBytes ?? 32 * 1024 * 1024 }),
       files: new OpenFiles({ disk, maxFiles: options.maxOpenFiles ?? 512 }),
@@ -136,12 +152,14 @@ export class Logs {
   /** Opens all partitions; `openLogs` calls it, once. */
   async recover(): Promise<void> {
     const { disk, dataDir, logger } = this.#options;
+    const recoveryPoints = await readPartitionOffsets(disk, path.join(dataDir, recoveryPointsName));
+    await replayWriteAheadLog({ disk, logger, dataDir, recoveryPoints });
     this.#folders = new PartitionFolders({
       services: this.#services,
       logger,
       dataDir,
       opened: this.#opened,
-      recoveryPoints: await readPartitionOffsets(disk, path.join(dataDir, recoveryPointsName)),
+      recoveryPoints,
       logStarts: await readPartitionOffsets(disk, path.join(dataDir, logStartsName)),
       cleanedOffsets: await readPartitionOffsets(disk, path.join(dataDir, cleanerOffsetsName)),
       maxProducers: this.#options.maxProducersPerPartition ?? 10_000,
@@ -149,7 +167,7 @@ export class Logs {
     for (const parts of await this.#folders.openAll()) this.#partitions.set(nameOf(parts.state), parts);
     // Also drops the entries of partitions that are gone: one that is made anew must not inherit them.
     await this.#saveCheckpoints();
-    this.#checkpointing = this.#keepCheckpointing();
+    this.#checkpoints.start();
     this.#housekeeper.start();
   }
 
@@ -199,19 +217,21 @@ export class Logs {
 
   async #close(): Promise<void> {
     const { disk, dataDir, logger } = this.#options;
-    this.#stopped.abort();
-    await this.#checkpointing;
+    await this.#checkpoints.stop();
     await this.#housekeeper.stop();
     await Promise.all(this.#removals);
     try {
       for (const parts of this.#partitions.values()) await this.#settle(parts);
-      if (!this.#failed.signal.aborted) {
+      const isFailed = this.#failed.signal.aborted;
+      await this.#wal?.close({ remove: !isFailed });
+      if (!isFailed) {
         await this.#saveCheckpoints();
         await markClean(disk, dataDir);
       }
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'the logs could not be closed cleanly; the next start verifies them');
     }
+    await this.#wal?.close({ remove: false });
     for (const { writer } of this.#partitions.values()) await writer.close().catch(() => {});
     await this.#services.files.close().catch(() => {});
     await this.#opened.unlock();
@@ -251,28 +271,13 @@ export class Logs {
 
   #fail(error: MillraceError): void {
     if (this.#failed.signal.aborted) return;
+    this.#wal?.stop();
     this.#failed.abort(error);
     this.#options.logger.error(
       { error: error.message, where: error.where },
       'the log failed and takes nothing any more',
     );
     for (const { writer } of this.#partitions.values()) writer.fail(error);
-  }
-
-  async #keepCheckpointing(): Promise<void> {
-    const { clock, logger, checkpointIntervalMs = 5000 } = this.#options;
-    while (!this.#stopped.signal.aborted && !this.#failed.signal.aborted) {
-      try {
-        await clock.sleep(checkpointIntervalMs, this.#stopped.signal);
-        await this.#checkpoints.saveRecoveryPoints();
-      } catch (error) {
-        if (this.#stopped.signal.aborted) return;
-        logger.warn(
-          { error: String(error) },
-          'recovery points could not be saved; the next start reads more of the log',
-        );
-      }
-    }
   }
 
   async #saveCheckpoints(): Promise<void> {

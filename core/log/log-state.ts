@@ -15,6 +15,8 @@ export interface LogState {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
+  /** Of the topic the folder was made for; known from the first append on, empty when the folder does not say. */
+  topicId: string;
   config: LogConfig;
   /** False until the broker has told the configuration: then nothing is deleted or compacted. */
   isConfigured: boolean;
@@ -29,8 +31,10 @@ export interface LogState {
   /** Everything before it is as durable as the mode promises. */
   highWatermark: number;
   visibleEnd: VisibleEnd;
-  /** Everything before it survives a power loss, in every mode: where recovery may begin. */
+  /** Everything before it survives a power loss, in every mode: by its own file, or by the write-ahead log. */
   durableOffset: number;
+  /** Everything before it is durable in the log's own files: where recovery may begin. */
+  syncedOffset: number;
   /** Up to where the log was compacted. */
   cleanedOffset: number;
 }

@@ -6,6 +6,7 @@ import { MillraceError, messageOf } from '../base/errors.ts';
 import { AckQueue, type Answer } from './ack-queue.ts';
 import type { Committer } from './committer.ts';
 import { logErrors } from './error-codes.ts';
+import { LogCommits } from './log-commits.ts';
 import type { LogState } from './log-state.ts';
 import { nameOf } from './log-state.ts';
 import type { ProducerEntry } from './producer-table.ts';
@@ -39,7 +40,7 @@ export interface LogWriterOptions {
   readonly syncs: boolean;
   readonly tailCache: TailCache;
   /** Makes it durable that batches of this leader epoch begin at this offset; called before the first one is written. */
-  readonly noteEpoch: (startOffset: number) => Promise<void>;
+  readonly prepare: (startOffset: number) => Promise<void>;
   /** The high watermark moved, or the log failed. */
   readonly onAdvance: () => void;
   /** A write or sync failed in a way that no later one can make good. */
@@ -57,16 +58,20 @@ export class LogWriter {
   #file: DiskFile;
   #queue: QueuedAppend[] = [];
   readonly #acks = new AckQueue();
-  #epochIsNoted = false;
+  #isPrepared = false;
   #running: Promise<void> | undefined;
   #failure: MillraceError | undefined;
-  /** Syncs that were asked for and have not ended. */
-  readonly #commits = new Set<Promise<void>>();
+  readonly #commits: LogCommits;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#state = options.state;
     this.#file = options.file;
+    this.#commits = new LogCommits({
+      ...options,
+      onDurable: (offset, end) => this.#advance(offset, end),
+      onFailure: (error) => this.#failWith(error, 'a sync failed'),
+    });
   }
 
   get failure(): MillraceError | undefined {
@@ -88,7 +93,7 @@ export class LogWriter {
   /** Resolves when nothing is queued and everything written is durable, whatever the mode. */
   async flush(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
-    if (this.#failure === undefined) await this.#syncAll();
+    if (this.#failure === undefined) await this.#commits.syncAll(this.#file);
   }
 
   /** Ends the active segment although it is not full; nothing happens when it is empty. The queue must be empty. */
@@ -101,6 +106,7 @@ export class LogWriter {
 
   async close(): Promise<void> {
     await this.flush();
+    this.#commits.forget(this.#file);
     await this.#file.close();
   }
 
@@ -110,6 +116,8 @@ export class LogWriter {
     this.#failure = error;
     const queued = this.#queue;
     this.#queue = [];
+    // Before anybody is answered: their buffers are their own again then.
+    this.#commits.forget(this.#file);
     this.#acks.failAll(error);
     for (const append of queued) append.answer(error);
     this.#options.onAdvance();
@@ -167,9 +175,9 @@ export class LogWriter {
     const position = active.sizeBytes;
     const buffers = round.map((append) => append.batch);
     try {
-      if (!this.#epochIsNoted) {
-        await this.#options.noteEpoch(round[0]!.baseOffset);
-        this.#epochIsNoted = true;
+      if (!this.#isPrepared) {
+        await this.#options.prepare(round[0]!.baseOffset);
+        this.#isPrepared = true;
       }
       await this.#file.write(buffers, position);
     } catch (error) {
@@ -188,33 +196,9 @@ export class LogWriter {
       if (append.ackPoint === 'written') append.answer(undefined);
       else this.#acks.push(append.nextOffset, append.answer);
     }
-    this.#commit(buffers, position, round.some((append) => append.ackPoint === 'durable') ? 'now' : 'soon');
-  }
-
-  /** Makes what was just written durable, as far as the mode asks, and moves the high watermark when it is. */
-  #commit(buffers: readonly Buffer[], position: number, urgency: 'now' | 'soon'): void {
-    const segment = this.#state.segments.active;
-    const reached = { offset: segment.nextOffset, end: { segment, position: segment.sizeBytes } };
-    if (!this.#options.syncs && buffers.length > 0) {
-      this.#advance(reached.offset, reached.end);
-      return;
-    }
-    const commit = this.#options.committer.commit({ file: this.#file, position, buffers }, urgency).then(
-      () => {
-        this.#state.durableOffset = Math.max(this.#state.durableOffset, reached.offset);
-        this.#advance(reached.offset, reached.end);
-      },
-      (error: unknown) => this.#failWith(error, 'a sync failed'),
-    );
-    this.#commits.add(commit);
-    void commit.then(() => this.#commits.delete(commit));
-  }
-
-  /** Makes everything written durable, whatever the mode. */
-  async #syncAll(): Promise<void> {
-    const { segments, durableOffset } = this.#state;
-    if (durableOffset < segments.active.nextOffset) this.#commit([], segments.active.sizeBytes, 'now');
-    await Promise.all(this.#commits);
+    const isAnswered = round.some((append) => append.ackPoint === 'written');
+    const isAwaited = round.some((append) => append.ackPoint === 'durable');
+    this.#commits.begin({ file: this.#file, buffers, position, isAnswered }, isAwaited ? 'now' : 'soon');
   }
 
   #advance(offset: number, end: { segment: Segment; position: number }): void {
@@ -239,10 +223,11 @@ export class LogWriter {
   /** Ends the active segment, once it is durable, and starts one at `baseOffset`. */
   async #roll(baseOffset: number): Promise<void> {
     const old = this.#state.segments.active;
-    await this.#syncAll();
+    await this.#commits.syncAll(this.#file);
     if (this.#failure !== undefined) return;
     const started = await startSegment(this.#options.disk, this.#state, baseOffset);
     const oldFile = this.#file;
+    this.#commits.forget(oldFile);
     this.#file = started.file;
     this.#state.segments.push(started.segment);
     this.#state.visibleEnd = { segment: started.segment, position: 0 };

@@ -12,6 +12,7 @@ import { deletedFolderSuffix, parsePartitionFolder, partitionFolderName, partiti
 import { defaultLogConfig, type LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
 import { type RecoveredLog, recoverLog } from './recovery.ts';
+import { partitionMetadata, topicIdIn } from './topic-id.ts';
 
 export interface PartitionFoldersOptions {
   readonly services: LogServices;
@@ -69,10 +70,7 @@ export class PartitionFolders {
       cleanedOffset: 0,
     };
     await this.#disk.makeFolder(identity.folder);
-    await this.#disk.replaceFile(
-      path.join(identity.folder, partitionMetadataName),
-      Buffer.from(`version: 0\ntopic_id: ${topicId}\n`),
-    );
+    await this.#disk.replaceFile(path.join(identity.folder, partitionMetadataName), partitionMetadata(topicId));
     const recovered = await this.#recover(identity, { isClean: true, recoveryPoint: 0, logStartOffset: 0 });
     await this.#disk.syncFolder(identity.folder);
     return assembleLog(this.#options.services, identity, recovered);
@@ -80,8 +78,7 @@ export class PartitionFolders {
 
   /** The topic the folder was made for, or undefined when it does not say. */
   async topicIdOf({ folder }: { folder: string }): Promise<string | undefined> {
-    const metadata = await this.#disk.readFile(path.join(folder, partitionMetadataName));
-    return /^topic_id: (\S+)$/m.exec(metadata?.toString('utf8') ?? '')?.[1];
+    return topicIdIn(await this.#disk.readFile(path.join(folder, partitionMetadataName))) || undefined;
   }
 
   /** Renames the folder, durably, so that it is no partition any more; resolves to its new path. */
