@@ -28,7 +28,14 @@ class Many {
 
   async start(topicId = 'id'): Promise<void> {
     const { disk, clock } = this;
-    const fixed = { disk, clock, logger: silentLogger, dataDir, durability: 'default' as const };
+    const fixed = {
+      disk,
+      clock,
+      logger: silentLogger,
+      dataDir,
+      durability: 'default' as const,
+      walFileBytes: 512 * 1024,
+    };
     this.logs = await openLogs({ ...fixed, ...this.#options });
     await this.create(topicId);
   }
