@@ -80,6 +80,7 @@ async function start(
     () =>
       startWorker({
         bootstrapServers,
+        acceptThread: broker?.acceptThread,
         rest: options.rest,
         catalogue,
         loadConnector,

@@ -136,10 +136,11 @@ async function openStores(
 }
 
 function createRuns({ options, settings, topics, cluster }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
-  const { catalogue, clock, logger, bootstrapServers } = options;
+  const { catalogue, clock, logger, bootstrapServers, acceptThread } = options;
   return new TaskRuns({
     settings,
     bootstrapServers,
+    acceptThread,
     catalogue,
     offsets: stores.offsets,
     topics,

@@ -1,6 +1,7 @@
 /** What a worker can be told, and what it assumes otherwise. */
 
 import { extname } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
 import type { Catalogue } from '../config/index.ts';
 import type { SinkConnector } from '../connectors/contract/sink.ts';
 import type { SourceConnector } from '../connectors/contract/source.ts';
@@ -15,6 +16,11 @@ import type { ThreadLimits } from './tasks/task-host.ts';
 export interface WorkerOptions {
   /** Each `host:port`. */
   readonly bootstrapServers: readonly string[];
+  /**
+   * Serves a task's thread without a socket: gets one end of a message port, whose other end is the thread's
+   * `threadTransport`. Undefined: threads connect to `bootstrapServers` like anybody else.
+   */
+  readonly acceptThread?: ((door: MessagePort) => void) | undefined;
   /** Names the pool of workers that share the topics below; `millrace` unless told. */
   readonly groupId?: string;
   readonly clientId?: string;

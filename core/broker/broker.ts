@@ -1,6 +1,7 @@
 /** The broker: opens what is durable, serves it on a port, and closes in the opposite order. */
 
 import { join } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
 import { describeError, type MillraceError } from '../base/errors.ts';
@@ -22,6 +23,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { FetchWaiters } from './fetch-waiters.ts';
 import { type BrokerLimits, type BrokerSettings, defaultLimits, defaultSettings } from './settings.ts';
 import { type ListenAddress, type Listener, listenTcp } from './tcp-transport.ts';
+import { acceptThreads } from './thread-transport.ts';
 import { isRefusal, TopicCatalogue } from './topic-catalogue.ts';
 import { offsetsTopic } from './topic-names.ts';
 import type { Transport } from './transport.ts';
@@ -63,6 +65,8 @@ export interface Broker {
   stats(): BrokerStats;
   /** Serves a client that is connected by something else than TCP. */
   accept(transport: Transport): void;
+  /** Serves the clients of another thread, whose `threadTransport` has the other end of this port. */
+  acceptThread(door: MessagePort): void;
   /** Answers what is in progress, makes everything durable and marks the shutdown as clean. Idempotent. */
   close(): Promise<void>;
 }
@@ -164,7 +168,9 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
     unsentFetchBytes: fetchBudget.usedBytes,
   });
   const accept = (transport: Transport) => connections.accept(transport);
-  return { host: opened.host, port: opened.port, clusterId, stats, accept, close: () => lifecycle.close() };
+  const acceptThread = (door: MessagePort) => acceptThreads(door, accept);
+  const { host, port } = opened;
+  return { host, port, clusterId, stats, accept, acceptThread, close: () => lifecycle.close() };
 }
 
 function countTopics(catalogue: TopicCatalogue): { topics: number; partitions: number } {

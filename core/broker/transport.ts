@@ -1,4 +1,4 @@
-/** What a connection needs of the thing that carries its bytes: a TCP socket, or two queues inside one process. */
+/** What a connection needs of the thing that carries its bytes: a TCP socket, or a stream between threads. */
 
 export interface TransportEvents {
   /** The bytes are valid until the call returns; what is kept must be copied. */

@@ -1,4 +1,4 @@
-/** The transport as a port: an ordered byte stream to one broker, over TCP or, later, inside the process. */
+/** The transport as a port: an ordered byte stream to one broker, over TCP or between threads of one process. */
 
 export interface LinkEvents {
   /** Where the link puts the next bytes; asked before each read, never empty. */

@@ -30,6 +30,8 @@ import { startTcpProxy } from '../core/client/tcp-proxy.ts';
 
 export interface BrokerUnderTest {
   readonly bootstrapServers: readonly string[];
+  /** How clients reach it when a test does not say; TCP unless told. */
+  readonly transport?: Transport;
   /** Stops and starts it on the same port and data. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -117,7 +119,7 @@ export function clientKit(name: string, start: () => Promise<BrokerUnderTest>): 
         clock: systemClock,
         logger: silentLogger,
         limits,
-        transport,
+        transport: transport ?? broker.transport,
       });
 
     const newTopic = async (partitions = 1, config: Record<string, string> = {}): Promise<string> => {

@@ -4,22 +4,24 @@ import { flushCompileCache } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
 import { systemClock } from '../../core/base/clock.ts';
 import { connectCluster } from '../../core/client/cluster.ts';
+import { threadTransport } from '../../core/client/thread-transport.ts';
 import { Gate } from './gate.ts';
 import { HostLink } from './host-link.ts';
-import type { TaskSpec } from './messages.ts';
+import type { ThreadStart } from './messages.ts';
 import { plainError } from './plain-error.ts';
 import { TaskGauges } from './task-gauges.ts';
 import type { ThreadContext } from './thread-context.ts';
 
 /** Runs the task to its end and says how it ended; the main thread ends the thread then. */
-export async function runTask(spec: TaskSpec, port: MessagePort): Promise<void> {
+export async function runTask({ spec, brokerDoor }: ThreadStart, port: MessagePort): Promise<void> {
   const link = new HostLink(port);
   const logger = link.logger({ connector: spec.connector, task: spec.taskIndex });
   const gauges = new TaskGauges();
   const flushNumbers = link.report(gauges, systemClock);
   const clientId = `connector-${spec.kind === 'source' ? 'producer' : 'consumer'}-${spec.connector}-${spec.taskIndex}`;
   const { bootstrapServers } = spec;
-  const cluster = connectCluster({ bootstrapServers, clientId, clock: systemClock, logger });
+  const transport = brokerDoor === undefined ? undefined : threadTransport(brokerDoor);
+  const cluster = connectCluster({ bootstrapServers, clientId, clock: systemClock, logger, transport });
   const context: ThreadContext = {
     spec,
     link,

@@ -1,5 +1,6 @@
 /** What the main thread and a task's thread say to each other, and what a thread is told at its start. */
 
+import type { MessagePort } from 'node:worker_threads';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { ProducerIdentity } from '../../core/client/index.ts';
@@ -57,6 +58,13 @@ export interface TaskSpec {
   readonly startAt: 'earliest' | 'latest';
   readonly errors: ErrorPolicy;
   readonly limits: TaskLimits;
+}
+
+/** What a thread gets at its start. */
+export interface ThreadStart {
+  readonly spec: TaskSpec;
+  /** Leads to the broker in this process; undefined where there is none. */
+  readonly brokerDoor: MessagePort | undefined;
 }
 
 export interface AssignedPartition extends TopicPartition {

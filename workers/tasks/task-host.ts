@@ -1,12 +1,19 @@
 /** One task's thread as the main thread sees it: its start, its messages, and its one way to end. */
 
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
-import type { AssignedPartition, FromThread, PlainError, TaskSpec, ToThread } from '../task-thread/messages.ts';
+import type {
+  AssignedPartition,
+  FromThread,
+  PlainError,
+  TaskSpec,
+  ThreadStart,
+  ToThread,
+} from '../task-thread/messages.ts';
 import { plainError } from '../task-thread/plain-error.ts';
 import type { TopicFacts } from '../topics.ts';
 
@@ -19,6 +26,8 @@ export interface ThreadLimits {
 export interface TaskHostOptions {
   readonly spec: TaskSpec;
   readonly threadLimits: ThreadLimits;
+  /** See `WorkerOptions`. */
+  readonly acceptThread?: ((door: MessagePort) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onRunning: () => void;
@@ -50,9 +59,11 @@ export class TaskHost {
   constructor(options: TaskHostOptions) {
     this.#options = options;
     const { spec, threadLimits } = options;
+    const start: ThreadStart = { spec, brokerDoor: openDoor(options.acceptThread) };
     this.#thread = new Worker(entry, {
       name: `${spec.connector}-${spec.taskIndex}`,
-      workerData: spec,
+      workerData: start,
+      transferList: start.brokerDoor === undefined ? [] : [start.brokerDoor],
       argv: [main.href],
       resourceLimits: {
         maxOldGenerationSizeMb: threadLimits.oldGenerationMb,
@@ -183,6 +194,14 @@ export class TaskHost {
     };
     this.#thread.terminate().then(settle, settle);
   }
+}
+
+/** The thread's end of a new door to the broker of this process. */
+function openDoor(accept: TaskHostOptions['acceptThread']): MessagePort | undefined {
+  if (accept === undefined) return undefined;
+  const { port1, port2 } = new MessageChannel();
+  accept(port1);
+  return port2;
 }
 
 function crash(spec: TaskSpec, cause: Error & { code?: string }): Error {

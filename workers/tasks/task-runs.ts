@@ -18,13 +18,14 @@ import { type ErrorSettings, errorPolicyOf } from '../tolerance.ts';
 import type { Topics } from '../topics.ts';
 import type { WorkerSettings } from '../worker-options.ts';
 import { type GroupEvents, type GroupMember, SinkMembership } from './sink-membership.ts';
-import { TaskHost } from './task-host.ts';
+import { TaskHost, type TaskHostOptions } from './task-host.ts';
 import type { TaskRun } from './task-supervisor.ts';
 import { type TransactionSettings, transactionPlan } from './task-transactions.ts';
 
 export interface TaskRunsOptions {
   readonly settings: WorkerSettings;
   readonly bootstrapServers: readonly string[];
+  readonly acceptThread: TaskHostOptions['acceptThread'];
   readonly catalogue: Catalogue;
   readonly offsets: OffsetStore;
   readonly topics: Topics;
@@ -181,10 +182,11 @@ export class TaskRuns {
     spec: TaskSpec,
     on: { onRunning: () => void; onCommit: (positions: readonly SinkPosition[]) => void },
   ): TaskHost {
-    const { settings, clock, logger, topics, onNumbers, onActiveTopic } = this.#options;
+    const { settings, acceptThread, clock, logger, topics, onNumbers, onActiveTopic } = this.#options;
     return new TaskHost({
       ...on,
       spec,
+      acceptThread,
       threadLimits: settings.threadLimits,
       clock,
       logger,
