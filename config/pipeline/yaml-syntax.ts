@@ -117,7 +117,10 @@ function placeFinder(text: string): (offset: number) => Place {
       if (starts[middle]! <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: Math.min(offset, text.length) - starts[low]! + 1 };
+    let at = Math.min(offset, text.length);
+    // A line that ends with two characters ends before the first of them.
+    if (text[at] === '\n' && text[at - 1] === '\r') at--;
+    return { line: low + 1, column: at - starts[low]! + 1 };
   };
 }
 

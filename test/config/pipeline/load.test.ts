@@ -206,6 +206,10 @@ describe('any text', () => {
     formatProblems(problems, { color: true });
   }
 
+  test('that breaks off before a Windows line end is said to break off there', async () => {
+    await expectPlaces('{[}\r\n');
+  });
+
   test('made of pieces of YAML gives pipelines or problems with valid places', async () => {
     await fc.assert(
       fc.asyncProperty(yamlish, async (pieces) => expectPlaces(pieces.join(''))),
