@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { MillraceError } from '../base/errors.ts';
 import { batchLastOffsetDelta, batchMaxTimestampMs, isTransactional } from '../protocol/batch-header.ts';
+import type { RecordError } from '../protocol/batch-validate.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
 import { type AppendOrigin, checkBatch, producerStampOf } from './append-check.ts';
 import { stampBatch } from './batch-stamp.ts';
@@ -30,6 +31,8 @@ export interface AppendResult {
   readonly logAppendTimeMs: number;
   readonly logStartOffset: number;
   readonly errorMessage?: string;
+  /** Which records of the batch are to blame, where single ones are. */
+  readonly recordErrors?: readonly RecordError[];
 }
 
 export interface PartitionLogOptions {
@@ -109,7 +112,8 @@ export class PartitionLog {
     const state = this.#state;
     const nowMs = this.#options.clock.nowMs();
     const problem = checkBatch(batch, { config: state.config, origin, nowMs });
-    if (problem !== undefined) return Promise.resolve(this.#refused(problem.errorCode, problem.message));
+    if (problem !== undefined)
+      return Promise.resolve(this.#refused(problem.errorCode, problem.message, problem.recordErrors));
     const stamp = producerStampOf(batch, 0);
     const verdict = stamp === undefined ? undefined : state.producers.check(stamp);
     if (verdict?.kind === 'refused') return Promise.resolve(this.#refused(verdict.errorCode, verdict.message));
@@ -205,9 +209,9 @@ export class PartitionLog {
     };
   }
 
-  #refused(errorCode: number, errorMessage: string): AppendResult {
+  #refused(errorCode: number, errorMessage: string, recordErrors: readonly RecordError[] = []): AppendResult {
     const { logStartOffset } = this.#state;
-    return { errorCode, baseOffset: -1, logAppendTimeMs: -1, logStartOffset, errorMessage };
+    return { errorCode, baseOffset: -1, logAppendTimeMs: -1, logStartOffset, errorMessage, recordErrors };
   }
 }
 

@@ -52,6 +52,11 @@ export function setLeaderEpoch(buffer: Buffer, at: number, epoch: number): void 
   putInt32(buffer, at + 12, epoch);
 }
 
+/** Seal the batch afterwards. */
+export function setMaxTimestampMs(buffer: Buffer, at: number, timestampMs: number): void {
+  putInt64(buffer, at + 35, timestampMs);
+}
+
 export interface BatchProducer {
   readonly producerId: number;
   readonly producerEpoch: number;

@@ -19,18 +19,47 @@ export interface BatchProblem {
   /** One of `kafkaErrors`, as a broker answers it. */
   readonly errorCode: number;
   readonly message: string;
+  /** Which records it is about, where single records are to blame. */
+  readonly recordErrors?: readonly RecordError[];
+}
+
+export interface RecordError {
+  /** The place of the record in its batch. */
+  readonly index: number;
+  readonly message: string;
+}
+
+/** What the records of one batch have in common; filled in where somebody asks for it, so that no batch costs an object. */
+export interface RecordSummary {
+  /** False when the records were not looked at: they are compressed. */
+  isKnown: boolean;
+  minTimestampDelta: number;
+  maxTimestampDelta: number;
+  hasNullKey: boolean;
 }
 
 const noBytes = Buffer.alloc(0);
 /** One for all calls: validation is synchronous. */
 const scanner = new RecordScanner(noBytes);
+/** For those who do not ask. */
+const unread: RecordSummary = newSummary();
 const header: HeaderRange = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
+
+export function newSummary(): RecordSummary {
+  return { isKnown: false, minTimestampDelta: 0, maxTimestampDelta: 0, hasNullKey: false };
+}
 
 /**
  * What is wrong with the batch that must fill `buffer[start, end)`, or undefined. The records of a compressed batch
  * are covered by the checksum alone.
  */
-export function validateBatch(buffer: Buffer, start: number, end: number): BatchProblem | undefined {
+export function validateBatch(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  summary?: RecordSummary,
+): BatchProblem | undefined {
+  if (summary !== undefined) summary.isKnown = false;
   const problem = headerProblem(buffer, start, end);
   if (problem !== undefined) return problem;
   if (computeBatchCrc(buffer, start) !== batchCrc(buffer, start)) {
@@ -43,11 +72,20 @@ export function validateBatch(buffer: Buffer, start: number, end: number): Batch
   }
   if (batchCodec(buffer, start) > 4) return invalid(`the compression type ${batchCodec(buffer, start)} does not exist`);
   if (batchCodec(buffer, start) !== 0) return undefined;
+  return validateRecords(buffer, { start: start + BATCH_HEADER_BYTES, end, count }, summary);
+}
+
+/** What is wrong with the uncompressed records that must fill the range, or undefined. */
+export function validateRecords(
+  buffer: Buffer,
+  range: { readonly start: number; readonly end: number; readonly count: number },
+  summary: RecordSummary = unread,
+): BatchProblem | undefined {
   scanner.setBuffer(buffer);
-  const recordProblem = recordsProblem(start + BATCH_HEADER_BYTES, end, count);
+  const problem = recordsProblem(range, summary);
   // The buffer may be large and must not live as long as the scanner.
   scanner.setBuffer(noBytes);
-  return recordProblem;
+  return problem;
 }
 
 function headerProblem(buffer: Buffer, start: number, end: number): BatchProblem | undefined {
@@ -67,14 +105,27 @@ function headerProblem(buffer: Buffer, start: number, end: number): BatchProblem
 }
 
 /** Walks the records in the scanner's buffer. */
-function recordsProblem(start: number, end: number, count: number): BatchProblem | undefined {
+function recordsProblem(
+  { start, end, count }: { readonly start: number; readonly end: number; readonly count: number },
+  summary: RecordSummary,
+): BatchProblem | undefined {
   let at = start;
+  let minDelta = Number.POSITIVE_INFINITY;
+  let maxDelta = Number.NEGATIVE_INFINITY;
+  let hasNullKey = false;
   for (let index = 0; index < count; index++) {
     at = scanner.scan(at, end);
     if (at < 0) return invalid(`record ${index} of ${count} does not fit the batch`);
     if (scanner.offsetDelta !== index) return invalid(`record ${index} has the offset delta ${scanner.offsetDelta}`);
     if (scanner.headerCount > 0 && !headersFit()) return invalid(`the headers of record ${index} do not fit it`);
+    if (scanner.timestampDelta < minDelta) minDelta = scanner.timestampDelta;
+    if (scanner.timestampDelta > maxDelta) maxDelta = scanner.timestampDelta;
+    if (scanner.keyStart < 0) hasNullKey = true;
   }
+  summary.isKnown = true;
+  summary.minTimestampDelta = minDelta;
+  summary.maxTimestampDelta = maxDelta;
+  summary.hasNullKey = hasNullKey;
   return at === end ? undefined : invalid(`${end - at} bytes are left behind the last of ${count} records`);
 }
 

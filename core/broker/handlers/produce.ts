@@ -79,10 +79,20 @@ async function answer(
   let next = 0;
   const responses = request.topicData.map(({ name, partitionData }) => ({
     name,
-    partitionResponses: partitionData.map(({ index }) => {
-      const { errorCode, baseOffset, logAppendTimeMs, logStartOffset, errorMessage } = results[next++] as AppendResult;
-      return { index, errorCode, baseOffset, logAppendTimeMs, logStartOffset, errorMessage: errorMessage ?? null };
-    }),
+    partitionResponses: partitionData.map(({ index }) => answerOf(index, results[next++] as AppendResult)),
   }));
   return { responses };
+}
+
+function answerOf(index: number, result: AppendResult): Response['responses'][number]['partitionResponses'][number] {
+  const { errorCode, baseOffset, logAppendTimeMs, logStartOffset, errorMessage = null, recordErrors = [] } = result;
+  return {
+    index,
+    errorCode,
+    baseOffset,
+    logAppendTimeMs,
+    logStartOffset,
+    recordErrors: recordErrors.map((error) => ({ batchIndex: error.index, batchIndexErrorMessage: error.message })),
+    errorMessage,
+  };
 }
