@@ -49,6 +49,14 @@ const durabilityOption = () =>
     .choices(['strict', 'default', 'os'])
     .default('default');
 
+const exactlyOnceOption = () =>
+  new Option(
+    '--exactly-once-source-support <mode>',
+    'write records and source offsets in one transaction, or one after the other',
+  )
+    .choices(['enabled', 'disabled'])
+    .default('disabled');
+
 function buildProgram(choose: (run: Run) => void): Command {
   const program = new Command('millrace')
     .description('Data integration that starts with one command.')
@@ -71,6 +79,7 @@ function addRunVerbs(program: Command, choose: (run: Run) => void): void {
     .addOption(listenOption())
     .addOption(restOption())
     .addOption(new Option('--bootstrap-servers <list>', 'use these Kafka brokers instead of the embedded one'))
+    .addOption(exactlyOnceOption())
     .addOption(durabilityOption())
     .addOption(logLevelOption())
     .action((paths: string[], options) =>

@@ -25,6 +25,7 @@ export interface UpOptions {
   readonly rest: Address;
   /** Comma-separated; undefined runs the embedded broker. */
   readonly bootstrapServers?: string | undefined;
+  readonly exactlyOnceSourceSupport: 'enabled' | 'disabled';
   readonly durability: 'strict' | 'default' | 'os';
   readonly logLevel: string;
 }
@@ -86,6 +87,7 @@ async function start(
         loadConnector,
         clock: systemClock,
         logger,
+        exactlyOnceSourceSupport: options.exactlyOnceSourceSupport,
         once: options.once,
       }),
     (opened) => opened.close({ deadlineMs: drainDeadlineMs }),

@@ -53,6 +53,11 @@ export const workerErrors = defineErrors('worker', {
     fix: 'GET /connector-plugins lists those there are.',
     retriable: false,
   },
+  fenced: {
+    meaning: 'A write was refused because another task has taken the work over.',
+    fix: 'Nothing: the new owner goes on from what is committed.',
+    retriable: true,
+  },
   'exactly-once-unavailable': {
     meaning: 'A source insists on exactly-once delivery, which this worker does not give.',
     fix: 'Start the worker with exactly-once sources, or set exactly.once.support: requested.',

@@ -18,6 +18,7 @@ import { kafkaKeyedLog } from './stores/kafka-keyed-log.ts';
 import { OffsetStore } from './stores/offset-store.ts';
 import { StatusStore } from './stores/status-store.ts';
 import { TaskNumbers } from './task-numbers.ts';
+import { ownsElsewhere } from './tasks/after-fence.ts';
 import { joinSinkGroup } from './tasks/sink-group.ts';
 import { TaskRuns } from './tasks/task-runs.ts';
 import { Topics } from './topics.ts';
@@ -66,7 +67,7 @@ async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
   };
   const events = { onChange: () => {}, onRestart: () => {}, onFailed } as StoreEvents;
   const stores = await openStores(ground, events);
-  const runs = createRuns(ground, stores, numbers);
+  const runs = createRuns(ground, stores, numbers, () => worker.id);
   const herder = createHerder(ground, stores, { numbers, runs, workerId: () => worker.id });
   events.onChange = () => herder.reconcile();
   events.onRestart = (request) => herder.onRestart(request);
@@ -135,7 +136,12 @@ async function openStores(
   return { config, offsets, statuses };
 }
 
-function createRuns({ options, settings, topics, cluster }: Ground, stores: Stores, numbers: TaskNumbers): TaskRuns {
+function createRuns(
+  { options, settings, topics, cluster }: Ground,
+  stores: Stores,
+  numbers: TaskNumbers,
+  workerId: () => string,
+): TaskRuns {
   const { catalogue, clock, logger, bootstrapServers, acceptThread } = options;
   return new TaskRuns({
     settings,
@@ -149,7 +155,10 @@ function createRuns({ options, settings, topics, cluster }: Ground, stores: Stor
       return joinSinkGroup({ cluster: own, groupId, topics: names, logger, ...events });
     },
     fence: (id) => fenceTransactionalId(cluster, id, { timeoutMs: fenceTimeoutMs }),
+    runsElsewhere: async ({ connector, index }) =>
+      ownsElsewhere(await stores.statuses.lastOf(connector, index), workerId()),
     onNumbers: (task, totals, values) => numbers.report(task, totals, values),
+    onCount: (task, name, delta) => numbers.count(task, name, delta),
     onActiveTopic: ({ connector, index }, topic) => {
       stores.statuses.activeTopic({ connector, topic, task: index, discoverTimestampMs: clock.nowMs() });
     },

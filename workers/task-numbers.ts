@@ -25,6 +25,12 @@ export class TaskNumbers {
     one.values = values;
   }
 
+  /** Something of the task that is counted outside of its thread. */
+  count(task: TaskId, name: string, delta: number): void {
+    const { before } = this.#task(task);
+    before[name] = (before[name] ?? 0) + delta;
+  }
+
   /** A new thread starts: what the one before had counted stays counted. */
   startOver(task: TaskId): void {
     const one = this.#task(task);

@@ -1,6 +1,8 @@
 /** Administration over kafkajs: topics, their settings, and groups. */
 
 import kafkajs, { type Admin as KafkajsAdmin } from 'kafkajs';
+import { messageOf } from '../base/errors.ts';
+import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
 import { fetchGroupOffsets, type GroupOffset, setGroupOffsets } from './group-offsets.ts';
 import { createKafkajs, kafkajsError } from './kafkajs-client.ts';
@@ -70,11 +72,8 @@ export class Admin {
   async describeConfigs(topic: string): Promise<Record<string, string>> {
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }];
     const request = { resources, includeSynonyms: false };
-    const { resources: answers } = await this.#call(
-      'describing a topic',
-      (admin) => admin.describeConfigs(request),
-      topic,
-    );
+    const describe = () => this.#call('describing a topic', (admin) => admin.describeConfigs(request), topic);
+    const { resources: answers } = await this.#onceKnown(describe);
     const entries = answers[0]?.configEntries ?? [];
     return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
   }
@@ -113,7 +112,23 @@ export class Admin {
   async #create({ topic, partitions, replicationFactor = -1, config = {} }: TopicSpec): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
-    return this.#call('creating a topic', (admin) => admin.createTopics({ topics, waitForLeaders: true }), topic);
+    // Not waited for here: kafkajs fails when the broker it asks has not heard of the topic yet.
+    return this.#call('creating a topic', (admin) => admin.createTopics({ topics, waitForLeaders: false }), topic);
+  }
+
+  /** In a cluster not every broker has heard of a topic that was created a moment ago. */
+  async #onceKnown<T>(call: () => Promise<T>): Promise<T> {
+    const { clock, limits, closing } = this.#cluster;
+    const deadlineMs = clock.monotonicMs() + limits.giveUpAfterMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call();
+      } catch (error) {
+        const isUnheardOf = messageOf(error).includes('UNKNOWN_TOPIC_OR_PARTITION');
+        if (!isUnheardOf || clock.monotonicMs() > deadlineMs) throw error;
+        await clock.sleep(backoffMs(retryBackoff, attempt, Math.random()), closing);
+      }
+    }
   }
 
   async #call<T>(what: string, call: (admin: KafkajsAdmin) => Promise<T>, where?: string): Promise<T> {

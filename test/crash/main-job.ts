@@ -1,17 +1,18 @@
 /**
- * The main job under fire: services append and rotate logs while the process that ships them is killed again and again;
- * then it runs to its end, and every line is looked for in topic and target.
+ * The main job under fire: services append and rotate logs while what ships them is killed again and again, as a whole,
+ * a thread, or a broker alone; then it runs to its end, and every line is looked for in topic and target: exactly once.
  *
- *   node test/crash/main-job.ts --kills 100 --files 40 --bytes 4000000000 --store s3 --seed 7
+ *   node test/crash/main-job.ts --kills 100 --files 40 --bytes 4000000000 --store s3 --broker apart --seed 7
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Brokers, brokerApart, brokerWithin } from './brokers.ts';
 import { lineBytes } from './lines.ts';
 import { LogWriter } from './log-writer.ts';
-import { startMillrace } from './millrace-child.ts';
+import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
 import { seededRandom } from './random.ts';
 import { startS3 } from './s3-child.ts';
 import {
@@ -19,11 +20,11 @@ import {
   type Conservation,
   checkConservation,
   credentials,
-  freeAddresses,
   isKept,
   logFolder,
-  prepare,
+  preparePipeline,
   type Scenario,
+  topic,
 } from './scenario.ts';
 
 export interface MainJobOptions {
@@ -33,6 +34,8 @@ export interface MainJobOptions {
   readonly bytes: number;
   readonly store: 's3' | 'local';
   readonly seed: number;
+  /** Where the brokers are; `within` the process that is killed unless told. */
+  readonly brokers?: 'within' | 'apart' | ((folder: string) => Promise<Brokers>);
   /** The longest time from one start to its kill. */
   readonly longestRunMs?: number;
   /** Leaves logs, data directory and target behind, to look at. */
@@ -41,10 +44,15 @@ export interface MainJobOptions {
 }
 
 export interface MainJobReport extends Conservation {
-  readonly kills: number;
+  /** What was killed, and how often. */
+  readonly kills: Readonly<Record<Victim, number>>;
   /** What the last run, the one to the end, printed. */
   readonly lastOutput: string;
 }
+
+type Victim = 'process' | 'thread' | 'broker';
+
+const threadKiller = { NODE_OPTIONS: `--import=${new URL('./thread-killer.ts', import.meta.url).href}` };
 
 const shortestRunMs = 300;
 const writeEveryMs = 20;
@@ -75,35 +83,64 @@ async function run(options: MainJobOptions, scenario: Scenario): Promise<MainJob
     for (let left = linesPerFile; left > 0; left -= linesPerAppend)
       services.append(index, Math.min(left, linesPerAppend));
   }
-  const args = prepare(scenario);
-  const writing = setInterval(() => services.step(), writeEveryMs);
+  const args = preparePipeline(scenario);
+  const brokers = await openBrokers(options.brokers ?? 'within', scenario.folder);
+  const start = async (more: readonly string[] = []) => {
+    const rest = ['--rest', `127.0.0.1:${await freePort()}`];
+    const support = ['--exactly-once-source-support', brokers.exactlyOnce ? 'enabled' : 'disabled'];
+    return startMillrace([...args, ...(await brokers.upArgs()), ...support, ...rest, ...more], threadKiller);
+  };
   try {
-    await killAgainAndAgain(options, args, random);
+    const writing = setInterval(() => services.step(), writeEveryMs);
+    const kills = await killAgainAndAgain(options, brokers, start, random).finally(() => clearInterval(writing));
+    const last = await start(['--once']);
+    const ended = await last.ended;
+    if (ended !== 0) throw new Error(`the last run ended with ${ended}:\n${last.output()}`);
+    const lastOutput = last.output().trim();
+    options.onProgress?.(`last run: ${lastOutput}`);
+    const read = (onValue: (value: Buffer) => void) => brokers.readTopic(topic, onValue);
+    return { kills, lastOutput, ...(await checkConservation(scenario, services.counts, read)) };
   } finally {
-    clearInterval(writing);
+    await brokers.close();
   }
-  const last = startMillrace([...args, ...(await freeAddresses()).args, '--once']);
-  const ended = await last.ended;
-  if (ended !== 0) throw new Error(`the last run ended with ${ended}:\n${last.output()}`);
-  const lastOutput = last.output().trim();
-  options.onProgress?.(`last run: ${lastOutput}`);
-  return { kills: options.kills, lastOutput, ...(await checkConservation(scenario, services.counts)) };
+}
+
+async function openBrokers(where: NonNullable<MainJobOptions['brokers']>, folder: string): Promise<Brokers> {
+  if (where === 'within') return brokerWithin(folder);
+  return where === 'apart' ? await brokerApart(folder) : await where(folder);
 }
 
 async function killAgainAndAgain(
   options: MainJobOptions,
-  args: readonly string[],
+  brokers: Brokers,
+  start: () => Promise<MillraceChild>,
   random: () => number,
-): Promise<void> {
+): Promise<MainJobReport['kills']> {
+  const victims: readonly Victim[] =
+    brokers.kill === undefined ? ['process', 'process', 'thread'] : ['process', 'thread', 'broker'];
   const span = (options.longestRunMs ?? 4_000) - shortestRunMs;
+  const kills = { process: 0, thread: 0, broker: 0 };
+  let child = await start();
   for (let kill = 1; kill <= options.kills; kill += 1) {
-    const child = startMillrace([...args, ...(await freeAddresses()).args]);
     await Promise.race([new Promise((resolve) => setTimeout(resolve, shortestRunMs + random() * span)), child.ended]);
-    if (child.process.exitCode !== null)
-      throw new Error(`ended by itself with ${child.process.exitCode}:\n${child.output()}`);
-    await child.kill();
-    options.onProgress?.(`kill ${kill} of ${options.kills}`);
+    const { exitCode, signalCode } = child.process;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`ended by itself with ${exitCode ?? signalCode}:\n${child.output()}`);
+    const victim = victims[Math.floor(random() * victims.length)] ?? 'process';
+    kills[victim] += 1;
+    if (victim === 'process') {
+      await child.kill();
+      child = await start();
+    } else if (victim === 'broker') {
+      await brokers.kill?.();
+    } else if (/^pipeline /m.test(child.output())) {
+      // Before that line nobody may listen to the signal yet, and it would end the process.
+      child.process.kill('SIGUSR2');
+    }
+    options.onProgress?.(`kill ${kill} of ${options.kills}: ${victim}`);
   }
+  await child.kill();
+  return kills;
 }
 
 if (import.meta.main) {
@@ -114,6 +151,7 @@ if (import.meta.main) {
       bytes: { type: 'string', default: '400000000' },
       store: { type: 'string', default: 's3' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      broker: { type: 'string', default: 'within' },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -123,6 +161,7 @@ if (import.meta.main) {
     files: Number(values.files),
     bytes: Number(values.bytes),
     store: values.store === 'local' ? 'local' : 's3',
+    brokers: values.broker === 'apart' ? 'apart' : 'within',
     seed: Number(values.seed),
     keep: values.keep,
     onProgress: (text) => console.log(text),

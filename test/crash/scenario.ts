@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { byPartition, localObjects, plainBytes, type StoredObject, s3Objects } from './bucket.ts';
 import { freePort } from './millrace-child.ts';
 import { type ConservationReport, Oracle } from './oracle.ts';
-import { readTopic } from './topic.ts';
+import { type PartitionContent, readTopic } from './topic.ts';
 
 export const credentials = { accessKeyId: 'test', secretAccessKey: 'testtest' };
 export const bucket = 'lake';
-const topic = 'services';
+export const topic = 'services';
 
 export interface Scenario {
   /** Holds logs, data directory, pipeline file and, without an endpoint, the target. */
@@ -20,13 +20,18 @@ export interface Scenario {
 
 export const logFolder = ({ folder }: Scenario): string => join(folder, 'logs');
 
-/** Writes the pipeline file and returns the command line that runs it, but for the addresses. */
+/** Writes the pipeline file and returns the command line that runs it with a broker inside, but for the addresses. */
 export function prepare(scenario: Scenario): string[] {
+  return [...preparePipeline(scenario), '--data-dir', join(scenario.folder, 'data')];
+}
+
+/** The same without a word about brokers. */
+export function preparePipeline(scenario: Scenario): string[] {
   const { folder } = scenario;
   const pipeline = join(folder, 'pipeline.yaml');
   mkdirSync(join(folder, 'target'), { recursive: true });
   writeFileSync(pipeline, pipelineText(scenario));
-  return ['up', pipeline, '--data-dir', join(folder, 'data'), '--log-level', 'warn'];
+  return ['up', pipeline, '--log-level', 'warn'];
 }
 
 export interface Addresses {
@@ -68,7 +73,7 @@ sinks:
 }
 
 export interface Conservation {
-  /** Written against what is in the topic: duplicates here came from batches in flight at a kill. */
+  /** Written against what readers of committed records see in the topic. */
   readonly topic: ConservationReport;
   /** Written against what is in the target. */
   readonly target: ConservationReport;
@@ -77,9 +82,11 @@ export interface Conservation {
   readonly objects: number;
 }
 
-/** Nothing missing, disordered or damaged, and the target is the topic to the byte; doubled lines are counted, not judged. */
+/** Every line exactly once, in order and undamaged, and the target is the topic to the byte. */
 export function isKept({ topic: inTopic, target, targetEqualsTopic }: Conservation): boolean {
-  const faults = [inTopic, target].map(({ missing, outOfOrder, corrupt }) => missing + outOfOrder + corrupt);
+  const faults = [inTopic, target].map(
+    ({ missing, duplicates, outOfOrder, corrupt }) => missing + duplicates + outOfOrder + corrupt,
+  );
   return targetEqualsTopic && faults.every((count) => count === 0);
 }
 
@@ -87,9 +94,11 @@ export function isKept({ topic: inTopic, target, targetEqualsTopic }: Conservati
 export async function checkConservation(
   { folder, endpoint }: Scenario,
   written: readonly number[],
+  read: (onValue: (value: Buffer) => void) => Promise<PartitionContent[]> = (onValue) =>
+    readTopic(join(folder, 'data'), topic, onValue),
 ): Promise<Conservation> {
   const inTopic = new Oracle(written);
-  const contents = await readTopic(join(folder, 'data'), topic, (value) => inTopic.add(value.toString('latin1')));
+  const contents = await read((value) => inTopic.add(value.toString('latin1')));
   const objects =
     endpoint === undefined ? localObjects(join(folder, 'target')) : await s3Objects(endpoint, bucket, credentials);
   const inTarget = new Oracle(written);

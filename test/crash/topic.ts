@@ -1,4 +1,4 @@
-/** Reads a whole topic from a stopped data directory by starting the broker on it once more. */
+/** Reads what is committed on a whole topic: from brokers that run, or from a stopped data directory by starting the broker on it once more. */
 
 import { createHash } from 'node:crypto';
 import { systemClock } from '../../core/base/clock.ts';
@@ -17,7 +17,7 @@ export interface PartitionContent {
 
 const newline = Buffer.from('\n');
 
-/** Calls `onValue` for every value in offset order per partition, and answers with a digest per partition. */
+/** As `readTopicAt`, from a data directory. */
 export async function readTopic(
   dataDir: string,
   topic: string,
@@ -33,14 +33,23 @@ export async function readTopic(
     clock: systemClock,
     logger,
   });
-  const cluster = connectCluster({
-    bootstrapServers: [`127.0.0.1:${broker.port}`],
-    clientId: 'oracle',
-    clock: systemClock,
-    logger,
-  });
-  const fetcher = createFetcher(cluster);
   try {
+    return await readTopicAt([`127.0.0.1:${broker.port}`], topic, onValue);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Calls `onValue` for every committed value in offset order per partition, and answers with a digest per partition. */
+export async function readTopicAt(
+  bootstrapServers: readonly string[],
+  topic: string,
+  onValue: (value: Buffer) => void,
+): Promise<PartitionContent[]> {
+  const cluster = connectCluster({ bootstrapServers, clientId: 'oracle', clock: systemClock, logger: silentLogger });
+  const fetcher = createFetcher(cluster, { isolation: 'read_committed' });
+  try {
+    // The very end, so that a transaction that was left open is waited for.
     const ends = await topicEnds(cluster, topic);
     const left = new Map(ends.filter(({ offset }) => offset > 0).map(({ partition, offset }) => [partition, offset]));
     const contents = new Map(ends.map(({ partition }) => [partition, { hash: createHash('sha256'), records: 0 }]));
@@ -63,6 +72,5 @@ export async function readTopic(
   } finally {
     fetcher.close();
     cluster.close();
-    await broker.close();
   }
 }

@@ -46,6 +46,12 @@ export class StatusStore {
     return this.#store.open();
   }
 
+  /** The last word of anybody about the task, everything that was said before the call included. */
+  async lastOf(connector: string, index: number): Promise<Status | undefined> {
+    await this.#store.refresh();
+    return this.#state.tasks.get(connector)?.get(index);
+  }
+
   connector(name: string, status: Status | null): void {
     if (status === null) this.#named.delete(name);
     else this.#named.add(name);

@@ -44,6 +44,10 @@ export interface TaskSpec {
   readonly connectorsModule: string;
   readonly settings: Settings;
   readonly bootstrapServers: readonly string[];
+  /** Of the pool of workers; a part of transactional ids. */
+  readonly groupId: string;
+  /** Sinks: dead letters are written in transactions. */
+  readonly isExactlyOnce: boolean;
   readonly once: boolean;
   /** Sources: undefined for delivery at least once. */
   readonly transactions: TaskTransactions | undefined;

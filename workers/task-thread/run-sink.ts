@@ -4,19 +4,15 @@ import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import { createFetcher } from '../../core/client/fetcher.ts';
 import { listOffsets } from '../../core/client/list-offsets.ts';
-import { createProducer } from '../../core/client/producer.ts';
 import { RecordCursor } from '../../core/protocol/record-cursor.ts';
 import { CommitTracker } from './commit-tracker.ts';
-import { DeadLetterWriter } from './dead-letter-writer.ts';
+import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import type { ToThread } from './messages.ts';
-import { retrying } from './retrying.ts';
 import { SinkErrors } from './sink-errors.ts';
 import { SinkRunner } from './sink-runner.ts';
 import { loadSink, type ThreadContext } from './thread-context.ts';
 
 const maxWaitMs = 500;
-const requestTimeoutMs = 30_000;
-const deliveryTimeoutMs = 120_000;
 
 /** What ListOffsets calls the two ends of a partition. */
 const timestampOf = { earliest: -2, latest: -1 } as const;
@@ -31,7 +27,7 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
   };
   const about = { connector: name, taskIndex, connectorName };
   const fail = (error: unknown) => runner.fail(error);
-  const deadLetters = deadLetterWriter(context);
+  const deadLetters = openDeadLetters(context);
   const errors = new SinkErrors({ ...about, policy: spec.errors, deadLetters, tracker, gauges, logger, commit, fail });
   const runner = new SinkRunner({
     task: connector.createTask(),
@@ -64,12 +60,17 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     commit,
     onRunning,
   });
-  link.listen((message) => steer(context, runner, message));
+  link.listen((message) => steer(context, runner, deadLetters, message));
   await runner.run();
   return 'stopped';
 }
 
-function steer({ gate, link, flushNumbers }: ThreadContext, runner: SinkRunner, message: ToThread): void {
+function steer(
+  { gate, link, flushNumbers }: ThreadContext,
+  runner: SinkRunner,
+  deadLetters: DeadLetters | undefined,
+  message: ToThread,
+): void {
   // Whoever waits for this looks at the numbers next.
   const done = (id: number) => () => {
     flushNumbers();
@@ -86,6 +87,7 @@ function steer({ gate, link, flushNumbers }: ThreadContext, runner: SinkRunner, 
       gate.stop();
       break;
     case 'assigned':
+      deadLetters?.forget(message.partitions);
       runner.assigned(message.partitions);
       break;
     case 'revoked':
@@ -94,24 +96,6 @@ function steer({ gate, link, flushNumbers }: ThreadContext, runner: SinkRunner, 
     case 'drainTo':
       runner.drainTo(message.ends).then(done(message.id), done(message.id));
   }
-}
-
-function deadLetterWriter({ spec, link, cluster, clock, logger, gauges }: ThreadContext): DeadLetterWriter | undefined {
-  const topic = spec.errors.deadLetterTopic;
-  if (topic === undefined) return undefined;
-  const { batchBytes, deadLetterBytes, longestRetryDelayMs } = spec.limits;
-  const maxBufferedBytes = 2 * deadLetterBytes;
-  const options = { idempotent: true, acks: -1, requestTimeoutMs, deliveryTimeoutMs, maxBufferedBytes } as const;
-  const producer = createProducer(cluster, options);
-  const onRetry = () => gauges.add('dead_letter_retries_total', 1);
-  const retry = { clock, logger, longestDelayMs: longestRetryDelayMs, what: 'writing dead letters', onRetry };
-  return new DeadLetterWriter({
-    topic,
-    prepare: () => retrying(() => link.ensureTopic(topic, 'dead letters'), retry),
-    send: (batches) => retrying(() => producer.send(batches), retry),
-    batchBytes,
-    mostPendingBytes: deadLetterBytes,
-  });
 }
 
 async function startOffsets(

@@ -8,7 +8,7 @@ import { workerErrors } from '../error-codes.ts';
 import { type ErrorPolicy, judgeBadRecord } from '../tolerance.ts';
 import type { CommitTracker } from './commit-tracker.ts';
 import { contextHeaders } from './dead-letter-headers.ts';
-import type { DeadLetterWriter } from './dead-letter-writer.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { TaskGauges } from './task-gauges.ts';
 
 export interface SinkErrorsOptions {
@@ -17,7 +17,7 @@ export interface SinkErrorsOptions {
   readonly connectorName: string;
   readonly policy: ErrorPolicy;
   /** Undefined when no dead letter topic is set. */
-  readonly deadLetters: DeadLetterWriter | undefined;
+  readonly deadLetters: Pick<DeadLetters, 'write'> | undefined;
   readonly tracker: CommitTracker;
   readonly gauges: TaskGauges;
   readonly logger: Logger;
@@ -41,7 +41,7 @@ export class SinkErrors {
     tracker.badRecord(place);
     if (verdict.log) logger.warn({ ...place, reason: messageOf(reason), fate: verdict.countAs }, 'a bad record');
     try {
-      await deadLetters?.write(this.#copyOf(records, reason));
+      await deadLetters?.write({ topic, partition }, offset, this.#copyOf(records, reason));
     } catch (error) {
       fail(error);
       throw error;

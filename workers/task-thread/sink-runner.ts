@@ -5,6 +5,7 @@ import type { SinkPosition, SinkTask, SinkTaskContext } from '../../connectors/c
 import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import { isFenced } from '../fencing.ts';
 import { Turns } from '../turns.ts';
 import type { CommitTracker } from './commit-tracker.ts';
 import type { Gate } from './gate.ts';
@@ -88,6 +89,9 @@ export class SinkRunner {
       await this.#turns.take(() => task.open(context));
       onRunning();
       await Promise.race([this.#copy(), this.#failure.promise]);
+    } catch (error) {
+      if (isFenced(error)) this.#options.gauges.add('fenced_writes_total', 1);
+      throw error;
     } finally {
       await Promise.race([this.#turns.idle(), clock.sleep(lastCallMs)]);
       await task

@@ -5,11 +5,14 @@ import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import { isFenced } from '../fencing.ts';
 
 export interface OffsetCommitterOptions {
   readonly commit: (positions: readonly SinkPosition[]) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The coordinator refused a commit because the partitions have another owner. */
+  readonly onFenced: () => void;
 }
 
 /** Between two commits, so that a sink that reports often costs the coordinator little. */
@@ -71,7 +74,7 @@ export class OffsetCommitter {
   }
 
   async #commitPending(): Promise<void> {
-    const { commit, logger } = this.#options;
+    const { commit, logger, onFenced } = this.#options;
     while (this.#pending.size > 0) {
       this.#inFlight = this.#pending;
       this.#pending = new Map();
@@ -80,6 +83,7 @@ export class OffsetCommitter {
         this.known([...this.#inFlight.values()]);
         await this.#rest(betweenCommitsMs);
       } catch (error) {
+        if (isFenced(error)) onFenced();
         if (this.#inFlight.size === 0) continue;
         logger.warn({ reason: describeError(error) }, 'offsets could not be committed and are tried again');
         for (const [key, position] of this.#inFlight) if (!this.#pending.has(key)) this.#pending.set(key, position);

@@ -36,6 +36,8 @@ export interface SinkMembershipOptions {
   /** How long a commit may hold up a hand-over or a stop. */
   readonly lastCommitMs: number;
   readonly onFailed: (error: unknown) => void;
+  /** A commit came too late: somebody else owns the partitions. */
+  readonly onFenced: () => void;
 }
 
 export class SinkMembership {
@@ -48,9 +50,9 @@ export class SinkMembership {
 
   constructor(options: SinkMembershipOptions) {
     this.#options = options;
-    const { clock, logger } = options;
+    const { clock, logger, onFenced } = options;
     const commit = async (positions: readonly SinkPosition[]) => (await this.#member.promise).commit(positions);
-    this.#committer = new OffsetCommitter({ commit, clock, logger });
+    this.#committer = new OffsetCommitter({ commit, clock, logger, onFenced });
     this.#member.promise.catch(() => {});
   }
 

@@ -17,6 +17,7 @@ import { plainError } from '../task-thread/plain-error.ts';
 import { type ErrorSettings, errorPolicyOf } from '../tolerance.ts';
 import type { Topics } from '../topics.ts';
 import type { WorkerSettings } from '../worker-options.ts';
+import { judgeFence } from './after-fence.ts';
 import { type GroupEvents, type GroupMember, SinkMembership } from './sink-membership.ts';
 import { TaskHost, type TaskHostOptions } from './task-host.ts';
 import type { TaskRun } from './task-supervisor.ts';
@@ -37,7 +38,11 @@ export interface TaskRunsOptions {
   ) => Promise<GroupMember>;
   /** Shuts out whoever has the transactional id, and ends what that one left open. */
   readonly fence: (id: TransactionalId) => Promise<ProducerIdentity>;
+  /** Another worker says that it runs the task. */
+  readonly runsElsewhere: (task: DesiredTask) => Promise<boolean>;
   readonly onNumbers: (task: DesiredTask, totals: Numbers, values: Numbers) => void;
+  /** Counts what the task's thread does not see. */
+  readonly onCount: (task: DesiredTask, name: string, delta: number) => void;
   readonly onActiveTopic: (task: DesiredTask, topic: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -92,11 +97,12 @@ export class TaskRuns {
   }
 
   #startSource(task: DesiredTask, spec: TaskSpec, onRunning: () => void): SteeredRun {
+    const { runsElsewhere } = this.#options;
     const host = this.#host(task, spec, { onRunning, onCommit: () => {} });
     return {
       kind: 'source',
       topics: [],
-      ended: host.ended,
+      ended: host.ended.then((end) => judgeFence(end, () => runsElsewhere(task))),
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
       stop: () => host.stop(this.#stopMs),
       assignment: () => [],
@@ -111,7 +117,7 @@ export class TaskRuns {
     typed: TypedSettings,
     onRunning: () => void,
   ): Promise<SteeredRun> {
-    const { settings, clock, logger, join, topics, onActiveTopic } = this.#options;
+    const { settings, clock, logger, join, topics, onActiveTopic, onCount } = this.#options;
     const names = await topics.matching(typed.topics, typed['topics.regex']);
     if (names.length === 0) {
       const message = `no topic matches ${typed['topics.regex']?.source ?? ''} yet`;
@@ -130,6 +136,7 @@ export class TaskRuns {
       logger: logger.child({ connector: task.connector, task: task.index }),
       lastCommitMs: settings.taskStopMs,
       onFailed: (error) => host.fail(plainError(error)),
+      onFenced: () => onCount(task, 'fenced_writes_total', 1),
     });
     membership.join().catch((error) => host.fail(plainError(error)));
     const isStale = async () => String(await topics.matching(typed.topics, typed['topics.regex'])) !== String(names);
@@ -219,6 +226,8 @@ export class TaskRuns {
       connectorsModule: settings.connectorsModule,
       settings: task.settings,
       bootstrapServers,
+      groupId: settings.groupId,
+      isExactlyOnce: settings.exactlyOnce,
       once: settings.once,
       transactions,
       storedPositions: kind === 'source' ? await offsets.read(task.connector) : [],

@@ -12,6 +12,7 @@ import { setBaseOffset } from '../../../core/protocol/batch-header.ts';
 import { RecordCursor } from '../../../core/protocol/record-cursor.ts';
 import { CommitTracker } from '../../../workers/task-thread/commit-tracker.ts';
 import { DeadLetterWriter } from '../../../workers/task-thread/dead-letter-writer.ts';
+import type { DeadLetters } from '../../../workers/task-thread/dead-letters.ts';
 import type { TopicBatch } from '../../../workers/task-thread/delivery.ts';
 import { Gate } from '../../../workers/task-thread/gate.ts';
 import { SinkErrors } from '../../../workers/task-thread/sink-errors.ts';
@@ -105,7 +106,7 @@ class Harness {
       connectorName: 'scripted',
       policy: errorPolicy,
       deadLetters:
-        errorPolicy.deadLetterTopic === undefined ? undefined : this.#deadLetterWriter(errorPolicy.deadLetterTopic),
+        errorPolicy.deadLetterTopic === undefined ? undefined : this.#deadLetters(errorPolicy.deadLetterTopic),
       tracker,
       gauges,
       logger: silentLogger,
@@ -185,8 +186,8 @@ class Harness {
     if (this.commitsAtOnce) this.context.committable([...this.#taken.values()]);
   }
 
-  #deadLetterWriter(topic: string): DeadLetterWriter {
-    return new DeadLetterWriter({
+  #deadLetters(topic: string): Pick<DeadLetters, 'write'> {
+    const writer = new DeadLetterWriter({
       topic,
       prepare: async () => 1,
       send: async (batches: readonly TopicBatch[]) => {
@@ -203,6 +204,7 @@ class Harness {
       batchBytes: 10_000,
       mostPendingBytes: 100_000,
     });
+    return { write: (_at, _offset, record) => writer.write(record) };
   }
 }
 
