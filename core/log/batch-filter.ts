@@ -20,7 +20,8 @@ export interface FilterRules {
   /** The last offset of every key in the range that was never compared before. */
   readonly newest: KeyOffsets;
   readonly nowMs: number;
-  readonly deleteRetentionMs: number;
+  /** Until when tombstones that are compacted for the first time stay. */
+  readonly horizonMs: number;
   /** The last offset a producer wrote: its batch stays, be it empty, or its next sequence would be unknown after a restart. */
   readonly lastOffsetOfProducer: (producerId: number) => number;
   /** The batch that ends a segment stays, be it empty: the segment keeps its end. */
@@ -100,7 +101,7 @@ function keptRecords(
     }
     start = end;
   }
-  const newHorizonMs = hasTombstone && horizonMs === undefined ? rules.nowMs + rules.deleteRetentionMs : undefined;
+  const newHorizonMs = hasTombstone && horizonMs === undefined ? rules.horizonMs : undefined;
   return { records, newHorizonMs };
 }
 

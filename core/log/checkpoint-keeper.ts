@@ -18,6 +18,8 @@ export interface CheckpointKeeperOptions {
   readonly isOver: () => boolean;
   /** Brings the segments up to what is durable elsewhere, so that recovery points can follow. */
   readonly syncSegments: () => Promise<void>;
+  /** Recovery points were saved. */
+  readonly onSaved: () => void;
   readonly recoveryPoints: () => PartitionOffsets;
   readonly logStarts: () => PartitionOffsets;
   readonly cleanedOffsets: () => PartitionOffsets;
@@ -75,12 +77,13 @@ export class CheckpointKeeper {
   }
 
   async #repeat(): Promise<void> {
-    const { clock, logger, intervalMs, isOver, syncSegments } = this.#options;
+    const { clock, logger, intervalMs, isOver, syncSegments, onSaved } = this.#options;
     while (!this.#stopped.signal.aborted && !isOver()) {
       try {
         await clock.sleep(intervalMs, this.#stopped.signal);
         await syncSegments();
         await this.saveRecoveryPoints();
+        onSaved();
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         const fields = { error: String(error) };

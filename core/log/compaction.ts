@@ -9,12 +9,14 @@ import { KeyOffsets } from './key-offsets.ts';
 import type { LogParts } from './log-parts.ts';
 import type { Segment } from './segment.ts';
 import { swapIn } from './segment-swap.ts';
+import type { SteadyTime } from './steady-time.ts';
 import { wholeBatches } from './whole-batches.ts';
 
 export interface CompactionLimits {
   /** Memory for the newest offset of each key; a dirty range with more keys is cleaned in several goes. */
   readonly maxKeyBytes: number;
   readonly maxDecompressedBytes: number;
+  readonly time: SteadyTime;
   /** Ends the work between two slices; what was swapped in stays. */
   readonly stop: AbortSignal;
 }
@@ -35,12 +37,12 @@ export async function compact(
   plan: CompactionPlan,
   limits: CompactionLimits,
 ): Promise<CompactionResult | undefined> {
-  const { state, services } = parts;
+  const { state } = parts;
   const search = await newestOffsets(parts, plan, limits);
   const rules = {
     newest: search.newest,
-    nowMs: services.clock.nowMs(),
-    deleteRetentionMs: state.config.deleteRetentionMs,
+    nowMs: limits.time.atLeastMs(),
+    horizonMs: limits.time.atMostMs() + state.config.deleteRetentionMs,
     lastOffsetOfProducer: (id: number) => state.producers.get(id)?.batches.at(-1)?.lastOffset ?? -1,
     maxDecompressedBytes: limits.maxDecompressedBytes,
   };

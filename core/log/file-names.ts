@@ -16,6 +16,8 @@ export const walNames = ['write-ahead-0', 'write-ahead-1'] as const;
 /** Files of a partition's folder. */
 export const leaderEpochsName = 'leader-epoch-checkpoint';
 export const partitionMetadataName = 'partition.metadata';
+/** Our own: indexes of the active segment and producers, for a start after a crash. */
+export const activeCheckpointName = 'active-segment-checkpoint';
 
 /** A segment's file that is not part of the log any more and waits to be unlinked. */
 export const deletedSuffix = '.deleted';

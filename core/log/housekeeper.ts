@@ -8,8 +8,9 @@ import { type CompactionPlan, planCompaction } from './compaction-plan.ts';
 import { logErrors } from './error-codes.ts';
 import type { LogParts } from './log-parts.ts';
 import { nameOf } from './log-state.ts';
-import { planRetention } from './retention.ts';
+import { hasOwnAge, planRetention } from './retention.ts';
 import { dropFront } from './segment-removal.ts';
+import { SteadyTime } from './steady-time.ts';
 
 export interface HousekeeperOptions {
   readonly clock: Clock;
@@ -19,7 +20,7 @@ export interface HousekeeperOptions {
   readonly compactionIntervalMs: number;
   /** A producer that appended nothing for so long is forgotten. */
   readonly producerExpirationMs: number;
-  readonly limits: Omit<CompactionLimits, 'stop'>;
+  readonly limits: Omit<CompactionLimits, 'stop' | 'time'>;
   /** Makes the offsets up to which logs are clean durable. */
   readonly saveCleanedOffsets: () => Promise<void>;
 }
@@ -27,12 +28,14 @@ export interface HousekeeperOptions {
 export class Housekeeper {
   readonly #options: HousekeeperOptions;
   readonly #stop = new AbortController();
+  readonly #time: SteadyTime;
   #running: Promise<unknown> = Promise.resolve();
   /** Logs in which cleaning met damage: left alone until the next start. */
   readonly #uncleanable = new WeakSet<LogParts>();
 
   constructor(options: HousekeeperOptions) {
     this.#options = options;
+    this.#time = new SteadyTime(options.clock);
   }
 
   start(): void {
@@ -51,11 +54,10 @@ export class Housekeeper {
 
   /** Drops expired segments and forgotten producers of every log. */
   async applyRetention(): Promise<void> {
-    const { clock, producerExpirationMs } = this.#options;
     for (const parts of this.#options.logs()) {
       if (this.#stop.signal.aborted) return;
       if (!isReady(parts)) continue;
-      parts.state.producers.expire(clock.nowMs() - producerExpirationMs);
+      parts.state.producers.expire(this.#time.atLeastMs() - this.#options.producerExpirationMs);
       await this.#attempt(parts, 'retention', () => parts.structure.run(() => this.#retain(parts)));
     }
   }
@@ -77,12 +79,13 @@ export class Housekeeper {
     const { state, services, writer } = parts;
     const plan = async () => {
       const segments = state.segments.all();
+      const nowMs = this.#time.atLeastMs();
       // The largest timestamps of ended segments stand in their time indexes; only the front matters.
       for (const segment of segments.slice(0, -1)) {
         await services.indexes.of(segment);
-        if (services.clock.nowMs() - segment.maxTimestampMs <= state.config.retentionMs) break;
+        if (hasOwnAge(segment, nowMs) && nowMs - segment.maxTimestampMs <= state.config.retentionMs) break;
       }
-      return planRetention({ ...state, segments, nowMs: services.clock.nowMs() }, state.config);
+      return planRetention({ ...state, segments, nowMs }, state.config);
     };
     let { dropCount, rollFirst } = await plan();
     if (rollFirst) {
@@ -97,9 +100,9 @@ export class Housekeeper {
   }
 
   async #clean(parts: LogParts): Promise<void> {
-    const plan = await planOf(parts);
+    const plan = await planOf(parts, this.#time.atLeastMs());
     if (plan === undefined || parts.writer.failure !== undefined) return;
-    const result = await compact(parts, plan, { ...this.#options.limits, stop: this.#stop.signal });
+    const result = await compact(parts, plan, { ...this.#options.limits, time: this.#time, stop: this.#stop.signal });
     if (result === undefined) return;
     parts.state.cleanedOffset = result.cleanedOffset;
     await this.#options.saveCleanedOffsets();
@@ -110,7 +113,7 @@ export class Housekeeper {
     let dirtiest: { parts: LogParts; plan: CompactionPlan } | undefined;
     for (const parts of this.#options.logs()) {
       if (!isReady(parts) || !parts.state.config.isCompacted || this.#uncleanable.has(parts)) continue;
-      const plan = await planOf(parts);
+      const plan = await planOf(parts, this.#time.atLeastMs());
       if (plan === undefined) continue;
       if (dirtiest === undefined || plan.dirtyRatio > dirtiest.plan.dirtyRatio) dirtiest = { parts, plan };
     }
@@ -152,12 +155,9 @@ function isReady({ state, writer }: LogParts): boolean {
   return state.isConfigured && writer.failure === undefined;
 }
 
-async function planOf({ state, services }: LogParts): Promise<CompactionPlan | undefined> {
+async function planOf({ state, services }: LogParts, nowMs: number): Promise<CompactionPlan | undefined> {
   const segments = state.segments.all();
   const needsTimes = state.config.minCompactionLagMs > 0 || state.config.maxCompactionLagMs < Number.MAX_SAFE_INTEGER;
   if (needsTimes) for (const segment of segments.slice(0, -1)) await services.indexes.of(segment);
-  return planCompaction(
-    { ...state, segments, lastStableOffset: state.highWatermark, nowMs: services.clock.nowMs() },
-    state.config,
-  );
+  return planCompaction({ ...state, segments, lastStableOffset: state.highWatermark, nowMs }, state.config);
 }

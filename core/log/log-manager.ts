@@ -5,23 +5,20 @@ import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
 import { type MillraceError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { ActiveCheckpoints } from './active-checkpoints.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { readPartitionOffsets } from './checkpoints.ts';
-import { GroupCommitter } from './committer.ts';
 import { type DataDir, markClean, openDataDir } from './data-dir.ts';
 import { logErrors } from './error-codes.ts';
 import { cleanerOffsetsName, logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
 import { Housekeeper } from './housekeeper.ts';
-import { IndexCache } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
+import { makeLogServices } from './log-services.ts';
 import { nameOf } from './log-state.ts';
-import { OpenFiles } from './open-files.ts';
 import { type NewPartition, PartitionFolders } from './partition-folders.ts';
 import type { Durability, PartitionLog } from './partition-log.ts';
 import { writeSnapshot } from './producer-snapshot.ts';
-import { rebuildIndexes } from './recovery.ts';
-import { TailCache } from './tail-cache.ts';
 import { replayWriteAheadLog } from './wal-replay.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
@@ -41,6 +38,8 @@ export interface LogsOptions {
   readonly maxConcurrentSyncs?: number;
   /** How often recovery points are saved: bounds what a start after a crash must read; 5 s unless told. */
   readonly checkpointIntervalMs?: number;
+  /** An active segment that grew by this gets a checkpoint: what lies before it is not read after a crash; 1 MiB unless told. */
+  readonly activeCheckpointBytes?: number;
   /** Memory for recently appended batches of all partitions; 32 MiB unless told. */
   readonly tailCacheBytes?: number;
   /** Memory for the indexes of ended segments; 32 MiB unless told. */
@@ -79,6 +78,7 @@ export class Logs {
   readonly #opened: DataDir;
   readonly #services: LogServices;
   readonly #checkpoints: CheckpointKeeper;
+  readonly #activeCheckpoints: ActiveCheckpoints;
   readonly #housekeeper: Housekeeper;
   readonly #failed = new AbortController();
   readonly #partitions = new Map<string, LogParts>();
@@ -88,15 +88,20 @@ export class Logs {
   #closing: Promise<void> | undefined;
 
   constructor(options: LogsOptions, opened: DataDir) {
-    const { disk, clock } = options;
+    const { clock } = options;
     this.#options = options;
     this.#opened = opened;
     this.clusterId = opened.clusterId;
+    this.#activeCheckpoints = new ActiveCheckpoints({
+      logger: options.logger,
+      leastGrowthBytes: options.activeCheckpointBytes ?? 1024 * 1024,
+    });
     this.#checkpoints = new CheckpointKeeper({
       ...options,
       intervalMs: options.checkpointIntervalMs ?? 5000,
       isOver: () => this.#failed.signal.aborted,
       syncSegments: async () => this.#wal?.checkpoint(),
+      onSaved: () => this.#activeCheckpoints.begin(this.#partitions.values()),
       recoveryPoints: () => this.#offsets((parts) => parts.state.syncedOffset),
       logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
       cleanedOffsets: () => this.#offsets((parts) => parts.state.cleanedOffset),
@@ -116,27 +121,11 @@ export class Logs {
       fileBytes === 0
         ? undefined
         : new WriteAheadLog({ ...options, fileBytes, onFailure: (error) => this.#fail(error) });
-    this.#services = {
-      disk,
-      clock,
-      durability: options.durability,
-      committer: new GroupCommitter({
-        clock,
-        backgroundSyncMs: options.backgroundSyncMs ?? 25,
-        maxConcurrentSyncs: options.maxConcurrentSyncs ?? 3,
-        wal: this.#wal,
-        walMinFiles: options.walMinPartitions ?? 5,
-      }),
-      tailCache: new TailCache({ maxBytes: options.tailCacheBytes ?? 32 * 1024 * 1024 }),
-      files: new OpenFiles({ disk, maxFiles: options.maxOpenFiles ?? 512 }),
-      indexes: new IndexCache({
-        disk,
-        maxBytes: options.indexCacheBytes ?? 32 * 1024 * 1024,
-        rebuild: (segment) => rebuildIndexes(disk, segment, 4096),
-      }),
+    this.#services = makeLogServices(options, {
+      wal: this.#wal,
       saveLogStarts: () => this.#checkpoints.saveLogStarts(),
       onFailure: (error) => this.#fail(error),
-    };
+    });
   }
 
   /** Aborts, with the error, when a write or sync failed for good: nothing is taken any more, and the broker should end. */
@@ -218,6 +207,7 @@ export class Logs {
   async #close(): Promise<void> {
     const { disk, dataDir, logger } = this.#options;
     await this.#checkpoints.stop();
+    await this.#activeCheckpoints.stop();
     await this.#housekeeper.stop();
     await Promise.all(this.#removals);
     try {

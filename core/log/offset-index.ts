@@ -49,6 +49,13 @@ export class OffsetIndex {
     return { offset: this.baseOffset + this.#content.readInt32BE(at), position: this.#content.readInt32BE(at + 4) };
   }
 
+  /** The entries of batches that end before `offset`. */
+  before(offset: number): OffsetIndex {
+    let bytes = this.#bytes;
+    while (bytes > 0 && this.baseOffset + this.#content.readInt32BE(bytes - entryBytes) >= offset) bytes -= entryBytes;
+    return new OffsetIndex(this.baseOffset, this.#content.subarray(0, bytes));
+  }
+
   /** The entries as the file holds them. */
   bytes(): Buffer {
     return this.#content.subarray(0, this.#bytes);

@@ -34,8 +34,8 @@ export interface NewPartition {
   readonly config: LogConfig;
 }
 
-/** Partitions recovered at the same time: recovery is bound by the disk, not by waiting. */
-const concurrentRecoveries = 4;
+/** Partitions recovered at the same time: each waits for one small read after the other. */
+const concurrentRecoveries = 16;
 
 export class PartitionFolders {
   readonly #options: PartitionFoldersOptions;

@@ -3,10 +3,12 @@
 import type { Disk, DiskFile } from '../base/disk.ts';
 import type { Logger } from '../base/logger.ts';
 import { BATCH_HEADER_BYTES, batchBaseOffset, batchLastOffset, batchMaxTimestampMs } from '../protocol/batch-header.ts';
+import { readActiveCheckpoint, removeActiveCheckpoint } from './active-checkpoint.ts';
 import { logErrors } from './error-codes.ts';
-import { readIndexes } from './index-cache.ts';
+import { readIndexes, type SegmentIndexes } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
 import { loadNewestSnapshot, replayBatch } from './producer-recovery.ts';
+import { decodeSnapshot } from './producer-snapshot.ts';
 import { ProducerTable } from './producer-table.ts';
 import { Segment } from './segment.ts';
 import { settleSegmentFiles } from './segment-files.ts';
@@ -105,7 +107,13 @@ function indexOfFloor(segments: readonly Segment[], offset: number): number {
 /** Verifies a segment as far as nothing vouches for it, with its indexes; cuts or refuses what is not intact. */
 async function openOne(options: RecoveryOptions, listed: Segment, next: Segment | undefined): Promise<Segment> {
   const { disk, config, nowMs } = options;
-  const opened = (options.isClean ? await resumed(disk, listed) : undefined) ?? Segment.empty(listed);
+  const isActive = next === undefined;
+  const indexes = options.isClean
+    ? await readIndexes(disk, listed)
+    : isActive
+      ? await vouchedFor(options, listed)
+      : undefined;
+  const opened = (await resumed(disk, listed, indexes)) ?? Segment.empty(listed);
   await withFile(disk, listed, async (file) => {
     const end = await scanSegment(file, {
       position: opened.sizeBytes,
@@ -131,16 +139,24 @@ async function openOne(options: RecoveryOptions, listed: Segment, next: Segment 
   return opened;
 }
 
-/** The segment up to its last index entry, which a clean stop wrote; undefined when the indexes do not allow it. */
-async function resumed(disk: Disk, listed: Segment): Promise<Segment | undefined> {
-  const indexes = await readIndexes(disk, listed);
+/** After a crash: the indexes of the active segment as far as its batches were durable. What lies before was verified when it was appended. */
+async function vouchedFor(options: RecoveryOptions, listed: Segment): Promise<SegmentIndexes | undefined> {
+  const checkpoint = await readActiveCheckpoint(options.disk, listed);
+  const offsets = checkpoint?.offsets.before(options.recoveryPoint);
+  const last = offsets?.last();
+  if (checkpoint === undefined || offsets === undefined || last === undefined) return undefined;
+  return { offsets, times: checkpoint.times.upTo(last.offset) };
+}
+
+/** The segment up to its last index entry; undefined when the indexes do not allow it. */
+async function resumed(disk: Disk, listed: Segment, indexes: SegmentIndexes | undefined): Promise<Segment | undefined> {
   const last = indexes?.offsets.last();
   if (indexes === undefined || last === undefined) return undefined;
   const header = Buffer.alloc(BATCH_HEADER_BYTES);
   const firstTimestampMs = await withFile(disk, listed, async (file) => {
     await file.read(header, 0);
     const timestampMs = batchMaxTimestampMs(header, 0);
-    await file.read(header, last.position);
+    if ((await file.read(header, last.position)) < BATCH_HEADER_BYTES) header.fill(0);
     return timestampMs;
   });
   if (batchLastOffset(header, 0) !== last.offset) return undefined;
@@ -188,19 +204,43 @@ async function recoverProducers(options: RecoveryOptions, segments: readonly Seg
   const { disk, folder, nowMs } = options;
   const table = new ProducerTable({ maxProducers: options.maxProducers });
   const endOffset = segments.at(-1)!.nextOffset;
-  const fromOffset = await loadNewestSnapshot(disk, table, { folder, endOffset, nowMs });
+  const fromOffset =
+    (await loadCheckpoint(options, segments.at(-1)!, table)) ??
+    (await loadNewestSnapshot(disk, table, { folder, endOffset, nowMs }));
   if (fromOffset >= endOffset) return table;
   for (const segment of segments.slice(indexOfFloor(segments, fromOffset))) {
     await withFile(disk, segment, (file) =>
       scanSegment(file, {
-        position: 0,
+        position: segment.indexes?.offsets.lookup(fromOffset) ?? 0,
         sizeBytes: segment.sizeBytes,
         minOffset: segment.baseOffset,
-        onBatch: (buffer, at) => replayBatch(table, buffer, { at, nowMs }),
+        onBatch: (buffer, at) => {
+          if (batchBaseOffset(buffer, at) >= fromOffset) replayBatch(table, buffer, { at, nowMs });
+        },
       }),
     );
   }
   return table;
+}
+
+/** The producers as the checkpoint of the active segment has them; the offset from which batches must be replayed, or undefined. */
+async function loadCheckpoint(
+  { disk, isClean, nowMs }: RecoveryOptions,
+  active: Segment,
+  table: ProducerTable,
+): Promise<number | undefined> {
+  // A clean stop wrote a snapshot of the very end.
+  const checkpoint = isClean ? undefined : await readActiveCheckpoint(disk, active);
+  if (checkpoint === undefined) return undefined;
+  if (checkpoint.nextOffset > active.nextOffset) {
+    // It describes batches that are gone; others will stand in their places.
+    await removeActiveCheckpoint(disk, active.folder);
+    return undefined;
+  }
+  const entries = decodeSnapshot(checkpoint.producers, nowMs);
+  if (entries === undefined) return undefined;
+  for (const entry of entries) table.put(entry);
+  return checkpoint.nextOffset;
 }
 
 /** The indexes of one segment, made anew from its batches and written. */

@@ -50,6 +50,13 @@ export class TimeIndex {
     return low === 0 ? undefined : this.#entry(low - 1);
   }
 
+  /** The entries that were made when no later offset was known. */
+  upTo(offset: number): TimeIndex {
+    let count = this.#bytes / entryBytes;
+    while (count > 0 && this.#entry(count - 1).offset > offset) count -= 1;
+    return new TimeIndex(this.baseOffset, this.#content.subarray(0, count * entryBytes));
+  }
+
   bytes(): Buffer {
     return this.#content.subarray(0, this.#bytes);
   }

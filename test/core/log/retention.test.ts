@@ -42,10 +42,28 @@ describe('the plan', () => {
       { dropCount: 1 },
     ],
     [
-      'no timestamp, no age',
-      { segments: [segment(0, -1), segment(10, 1)] },
+      'no timestamp anywhere, no age',
+      { segments: [segment(0, -1), segment(10, -1)] },
       { ...never, retentionMs: 1 },
       { dropCount: 0 },
+    ],
+    [
+      'no timestamp: as old as what was written next',
+      { segments: [segment(0, -1), segment(10, 100), segment(20, 900)] },
+      { ...never, retentionMs: 750 },
+      { dropCount: 2 },
+    ],
+    [
+      'a timestamp of the far future does not keep it, nor what stands behind it',
+      { segments: [segment(0, 100), segment(10, 9e12), segment(20, 200), segment(30, 900)] },
+      { ...never, retentionMs: 750 },
+      { dropCount: 3 },
+    ],
+    [
+      'a timestamp of the far future: no older than what was written next',
+      { segments: [segment(0, 100), segment(10, 9e12), segment(20, 900), segment(30, 950)] },
+      { ...never, retentionMs: 750 },
+      { dropCount: 1 },
     ],
   ])('%s', (_, change, config, expected) => {
     expect(planRetention({ ...question, ...change }, testConfig(config))).toMatchObject(expected);
@@ -153,5 +171,58 @@ describe('deleteBefore', () => {
     expect(await readAll(m.log)).toEqual([]);
     await m.restart();
     expect(await m.append(['x'])).toMatchObject({ baseOffset: 10 });
+  });
+});
+
+describe('a clock that jumps', () => {
+  const dayMs = 86_400_000;
+  const hourMs = 3_600_000;
+
+  /** A record each hour, with the wall clock's time, kept for twelve hours; the clock jumps after the twelfth. */
+  async function run(jumps: readonly { afterHours: number; ms: number }[], hours: number) {
+    const m = new TestMachine({
+      config: { segmentBytes: 250, retentionMs: 12 * hourMs, messageTimestampAfterMaxMs: Number.MAX_SAFE_INTEGER },
+      retentionIntervalMs: 300_000,
+      compactionIntervalMs: 10 * dayMs,
+    });
+    await m.start();
+    const kept: number[] = [];
+    for (let hour = 0; hour < hours; hour += 1) {
+      const { errorCode } = await m.append([{ value: `${hour}`.padStart(100, '.'), timestampMs: m.clock.nowMs() }]);
+      expect(errorCode).toBe(0);
+      for (const jump of jumps) if (jump.afterHours === hour) m.clock.jumpWall(jump.ms);
+      await m.clock.advance(hourMs);
+      kept.push(m.log.highWatermark - m.log.logStartOffset);
+    }
+    return kept;
+  }
+
+  const least = (kept: readonly number[]) => Math.min(...kept.slice(12));
+
+  test('without a jump about twelve records are there', async () => {
+    const kept = await run([], 40);
+    expect(least(kept)).toBeGreaterThanOrEqual(12);
+    expect(Math.max(...kept)).toBeLessThanOrEqual(14);
+  });
+
+  test('a day forward deletes nothing early, also when it is taken back', async () => {
+    expect(least(await run([{ afterHours: 12, ms: dayMs }], 60))).toBeGreaterThanOrEqual(12);
+    const jumps = [
+      { afterHours: 12, ms: dayMs },
+      { afterHours: 15, ms: -dayMs },
+    ];
+    expect(least(await run(jumps, 60))).toBeGreaterThanOrEqual(12);
+  });
+
+  test('a day back deletes nothing early, and what is old goes in the end', async () => {
+    const kept = await run([{ afterHours: 12, ms: -dayMs }], 100);
+    expect(least(kept)).toBeGreaterThanOrEqual(12);
+    expect(kept.at(-1)).toBeLessThanOrEqual(14);
+  });
+
+  test('a clock that was wrong for long and is put right is believed after a day', async () => {
+    const kept = await run([{ afterHours: 1, ms: 5 * 365 * dayMs }], 80);
+    expect(least(kept)).toBeGreaterThanOrEqual(12);
+    expect(kept.at(-1)).toBeLessThanOrEqual(14);
   });
 });

@@ -101,6 +101,7 @@ class Run {
       ...{ disk, clock, logger: silentLogger, dataDir, durability: 'default' },
       maxConcurrentSyncs: 1,
       walMinPartitions: 2,
+      activeCheckpointBytes: 100,
       walFileBytes: 1200,
     });
     for (const index of this.clients.keys()) await this.#create(index);
