@@ -1,4 +1,4 @@
-/** Compiles the kernels into modules that hold their bytes; with --check only compares, with --in FOLDER works on another copy of core/kernels. */
+/** Compiles the kernels into modules that hold their bytes; with --check only compares, with --in FOLDER works on another copy of core/base/kernels. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const kernels = ['lines'] as const;
+const kernels = ['json', 'lines'] as const;
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
-    in: { type: 'string', default: join(import.meta.dirname, '../core/kernels') },
+    in: { type: 'string', default: join(import.meta.dirname, '../core/base/kernels') },
   },
 });
 const folder = resolve(options.in);

@@ -1,6 +1,6 @@
 /** Builds one record batch from value slices or whole records, in one growing buffer and without an object per record. */
 
-import { LineFramer } from '../kernels/line-framer.ts';
+import { LineFramer } from '../base/kernels/line-framer.ts';
 import { BATCH_HEADER_BYTES, type BatchProducer, sealCrc, writeBatchHeader } from './batch-header.ts';
 import type { BatchMemory } from './batch-memory.ts';
 import { type Codec, codecIds, compress } from './compression.ts';

@@ -1,6 +1,7 @@
 /** How a value is written into an object: as a JSON line, as a line of text, or as it is. */
 
 import type { MillraceError } from '../../../core/base/errors.ts';
+import { JsonChecker } from '../../../core/base/kernels/json-checker.ts';
 import type { S3SinkConfig } from '../config.ts';
 import { s3Errors } from '../error-codes.ts';
 import { checkJson, jsonBad, jsonClean, jsonHasBreaks } from './json-check.ts';
@@ -43,16 +44,26 @@ export function createFormat(config: S3SinkConfig): Format {
 
 function jsonLines(level: S3SinkConfig['json.check']): Format {
   const breaks = new LineBreaks();
-  const checks = { full: checkJson, light: lightCheck(breaks), none: (): Verdict => jsonClean } as const;
+  const checker = new JsonChecker();
+  const checks = { full: fullCheck(checker), light: lightCheck(breaks), none: (): Verdict => jsonClean } as const;
   return {
     extension: '.jsonl',
     extraBytes: 1,
     nullValue: Buffer.from('null'),
-    startRun: () => breaks.reset(),
+    startRun: () => {
+      breaks.reset();
+      checker.reset();
+    },
     check: checks[level],
     write: writeLine,
     complaint: () => s3Errors.error('bad-json', { message: 'the value is not a JSON document' }),
   };
+}
+
+/** The kernel for what it takes, which is nearly everything; the plain check for documents that are larger. */
+function fullCheck(checker: JsonChecker): Format['check'] {
+  return (bytes, start, end) =>
+    end - start <= JsonChecker.mostBytes ? (checker.check(bytes, start, end) as Verdict) : checkJson(bytes, start, end);
 }
 
 /** Looks at both ends only: enough to tell text from JSON, not broken JSON from whole. */

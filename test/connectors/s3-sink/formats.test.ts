@@ -12,10 +12,18 @@ import {
   jsonHasBreaks,
 } from '../../../connectors/s3-sink/formats/json-check.ts';
 import { LineBreaks } from '../../../connectors/s3-sink/formats/line-breaks.ts';
+import { JsonChecker } from '../../../core/base/kernels/json-checker.ts';
 
-function check(text: string): number {
+const checker = new JsonChecker();
+const implementations = [
+  ['plain', checkJson],
+  ['kernel', (bytes: Buffer, start: number, end: number) => checker.check(bytes, start, end)],
+] as const;
+
+/** The text stands between bytes that would change the verdict if they were looked at. */
+function verdictOf(checkBytes: (bytes: Buffer, start: number, end: number) => number, text: string): number {
   const inside = Buffer.from(`"${text}}`);
-  return checkJson(inside, 1, inside.length - 1);
+  return checkBytes(inside, 1, inside.length - 1);
 }
 
 function parses(text: string): boolean {
@@ -27,7 +35,33 @@ function parses(text: string): boolean {
   }
 }
 
-describe('the JSON check', () => {
+describe('many documents in one buffer', () => {
+  test('each has its own verdict, in any order, across what the kernel holds at a time', () => {
+    const documents = ['{"a":1}', '[1,\n2]', '{"a":}', `"${'x'.repeat(50_000)}"`, 'null', '{"b":"\\u00e9"}'];
+    const texts = Array.from({ length: 40 }, (_, i) => documents[(i * 7) % documents.length]!);
+    const bytes = Buffer.from(texts.join(''));
+    const starts = texts.map((_, i) => texts.slice(0, i).join('').length);
+    const many = new JsonChecker();
+    const order = [...starts.keys(), ...starts.keys().toArray().reverse(), 3, 3, 39, 0];
+    for (const i of order) {
+      const range = [starts[i]!, starts[i]! + texts[i]!.length] as const;
+      expect(many.check(bytes, ...range), `document ${i}`).toBe(checkJson(bytes, ...range));
+    }
+  });
+
+  test('bytes that changed are seen after a reset', () => {
+    const bytes = Buffer.from('{"a":1}');
+    const one = new JsonChecker();
+    expect(one.check(bytes, 0, 7)).toBe(jsonClean);
+    bytes[5] = 0x3a;
+    one.reset();
+    expect(one.check(bytes, 0, 7)).toBe(jsonBad);
+  });
+});
+
+describe.each(implementations)('the JSON check, %s', (_name, checkBytes) => {
+  const check = (text: string) => verdictOf(checkBytes, text);
+
   test('agrees with JSON.parse on documents and their wounds', () => {
     const damaged = fc
       .tuple(

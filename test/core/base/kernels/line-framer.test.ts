@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
-import { validateBatch } from '../../../core/protocol/batch-validate.ts';
-import { lineByLine } from '../../fakes/line-by-line.ts';
+import { BatchBuilder } from '../../../../core/protocol/batch-builder.ts';
+import { validateBatch } from '../../../../core/protocol/batch-validate.ts';
+import { lineByLine } from '../../../fakes/line-by-line.ts';
 
 const text = fc
   .array(
