@@ -7,7 +7,6 @@ import { type Problem, problem } from '../problem.ts';
 import type { CompiledPipeline, PlacedPipeline } from './compiled.ts';
 import { compileDocument } from './document.ts';
 import { FileProblems } from './file-problems.ts';
-import { readYaml } from './read-yaml.ts';
 import { expandReferences } from './references.ts';
 import { reportSharedNames } from './shared-names.ts';
 import { type UserFiles, userFiles, whyUnreadable } from './user-files.ts';
@@ -94,6 +93,8 @@ async function loadFile(file: string, context: LoadOptions & { readonly files: U
   const report = new FileProblems(file, text);
   if (!isUtf8(bytes)) reportBadBytes(text, report);
   const pipelines: PlacedPipeline[] = [];
+  // Loaded here: the threads of tasks know this layer, too, and read no YAML.
+  const { readYaml } = await import('./read-yaml.ts');
   const roots = readYaml(text, report);
   const isSound = report.errorCount === 0;
   if (roots.length === 0 && isSound) report.add(problem('empty-file', { message: 'the file declares nothing' }));

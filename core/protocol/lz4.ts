@@ -3,7 +3,7 @@
  * allows is read. Decoding is done here, because the compiled codec aborts on damaged input and cannot be given a limit.
  */
 
-import { lz4Compress } from '@platformatic/wasm-utils';
+import { compiledCodecs } from './compiled-codecs.ts';
 import { damaged, LzOutput } from './lz-output.ts';
 
 const frameMagic = 0x184d2204;
@@ -18,7 +18,7 @@ const emptyFrame = Buffer.from('04224d18' + '6040' + '82' + '00000000', 'hex');
 const minMatchBytes = 4;
 
 export function encodeLz4(input: Buffer): Buffer {
-  return input.length === 0 ? emptyFrame : lz4Compress(input);
+  return input.length === 0 ? emptyFrame : compiledCodecs().lz4Compress(input);
 }
 
 /**

@@ -3,7 +3,7 @@
  * read too. Decoding is done here, because the compiled codec aborts on damaged input and cannot be given a limit.
  */
 
-import { snappyCompress } from '@platformatic/wasm-utils';
+import { compiledCodecs } from './compiled-codecs.ts';
 import { damaged, LzOutput } from './lz-output.ts';
 
 /** 0x82 "SNAPPY" 0, then the version and the oldest compatible version, both 1. */
@@ -16,7 +16,7 @@ const blockBytes = 64 * 1024;
 export function encodeSnappy(input: Buffer): Buffer {
   const pieces: Buffer[] = [xerialHeader];
   for (let at = 0; at < input.length; at += blockBytes) {
-    const block = snappyCompress(input.subarray(at, at + blockBytes));
+    const block = compiledCodecs().snappyCompress(input.subarray(at, at + blockBytes));
     const length = Buffer.allocUnsafe(4);
     length.writeInt32BE(block.length);
     pieces.push(length, block);
