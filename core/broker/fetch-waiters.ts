@@ -16,6 +16,8 @@ interface Watched {
   readonly stopWatching: () => void;
 }
 
+const mostWokenAtOnce = 100;
+
 /** Deadlines this close together fire as one. */
 const timerGrainMs = 5;
 
@@ -76,8 +78,13 @@ export class FetchWaiters {
 
   #wakeAll(partition: PartitionLog): void {
     const watched = this.#watched.get(partition);
-    if (watched === undefined) return;
-    for (const waiter of [...watched.waiters]) this.#wake(waiter);
+    if (watched !== undefined) this.#wakeSome([...watched.waiters]);
+  }
+
+  /** Each of them reads and answers at once: a thousand in one turn of the event loop would keep everybody else waiting. */
+  #wakeSome(waiters: FetchWaiter[]): void {
+    for (const waiter of waiters.splice(0, mostWokenAtOnce)) this.#wake(waiter);
+    if (waiters.length > 0) setImmediate(() => this.#wakeSome(waiters));
   }
 
   #wake(waiter: FetchWaiter): void {

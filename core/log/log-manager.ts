@@ -18,6 +18,7 @@ import { makeLogServices } from './log-services.ts';
 import { nameOf } from './log-state.ts';
 import { type NewPartition, PartitionFolders } from './partition-folders.ts';
 import type { Durability, PartitionLog } from './partition-log.ts';
+import { PartitionMap } from './partition-map.ts';
 import { writeSnapshot } from './producer-snapshot.ts';
 import { replayWriteAheadLog } from './wal-replay.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
@@ -81,7 +82,7 @@ export class Logs {
   readonly #activeCheckpoints: ActiveCheckpoints;
   readonly #housekeeper: Housekeeper;
   readonly #failed = new AbortController();
-  readonly #partitions = new Map<string, LogParts>();
+  readonly #partitions = new PartitionMap();
   readonly #removals = new Set<Promise<void>>();
   readonly #wal: WriteAheadLog | undefined;
   #folders: PartitionFolders | undefined;
@@ -185,14 +186,13 @@ export class Logs {
 
   /** The same for the topic's partitions from a number on. */
   async deletePartitions(topic: string, fromPartition: number): Promise<void> {
-    const isDoomed = ({ state }: LogParts) => state.topic === topic && state.partition >= fromPartition;
-    await this.#delete([...this.#partitions.values()].filter(isDoomed));
+    const ofTopic = [...this.#partitions.ofTopic(topic)];
+    await this.#delete(ofTopic.filter(({ state }) => state.partition >= fromPartition));
   }
 
   /** The configuration holds for everything that happens from now on. */
   updateConfig(topic: string, config: LogConfig): void {
-    for (const { state } of this.#partitions.values()) {
-      if (state.topic !== topic) continue;
+    for (const { state } of this.#partitions.ofTopic(topic)) {
       state.config = config;
       state.isConfigured = true;
     }
