@@ -6,7 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { BatchMemory } from '../protocol/batch-memory.ts';
 import { FrameReader } from '../protocol/frame.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { recogniseStranger } from './strangers.ts';
+import { openingBytes, recogniseStranger } from './strangers.ts';
 import type { Transport } from './transport.ts';
 
 /** A reply's bytes in order; `none` sends nothing; `hang-up` sends the replies before it and closes. */
@@ -76,7 +76,8 @@ export class Connection implements Client {
   readonly #unflushed = new Set<Slot>();
   #isPaused = false;
   #isPumping = false;
-  #isFirstChunk = true;
+  /** The first bytes while they are too few to tell a stranger; undefined from then on. */
+  #opening: Buffer | undefined = Buffer.alloc(0);
   /** No new requests; what came in is answered. */
   #isEnding = false;
   /** Nothing can be sent any more; what is still being served only gives back what it holds. */
@@ -121,8 +122,7 @@ export class Connection implements Client {
   #onData(chunk: Buffer): void {
     if (this.#isEnding || this.#isClosed) return;
     this.lastActiveMs = this.#options.clock.monotonicMs();
-    const stranger = this.#isFirstChunk ? recogniseStranger(chunk) : undefined;
-    this.#isFirstChunk = false;
+    const stranger = this.#opening === undefined ? undefined : this.#recognise(this.#opening, chunk);
     if (stranger !== undefined) {
       this.#options.logger.warn({ peer: this.host }, stranger);
       this.destroy();
@@ -136,6 +136,12 @@ export class Connection implements Client {
       return;
     }
     this.#startWaiting();
+  }
+
+  #recognise(before: Buffer, chunk: Buffer): string | undefined {
+    const opening = Buffer.concat([before, chunk.subarray(0, openingBytes)]);
+    this.#opening = opening.length < openingBytes ? opening : undefined;
+    return recogniseStranger(opening);
   }
 
   #startWaiting(): void {

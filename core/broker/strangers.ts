@@ -2,9 +2,12 @@
 
 const httpMethods = ['GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN'];
 
-/** One sentence for the log, or undefined when the first bytes can be a Kafka request. */
+/** As many bytes tell a stranger. */
+export const openingBytes = 4;
+
+/** One sentence for the log, or undefined when the first bytes can be a Kafka request, or are too few to say. */
 export function recogniseStranger(firstChunk: Buffer): string | undefined {
-  if (firstChunk.length < 4) return undefined;
+  if (firstChunk.length < openingBytes) return undefined;
   if (firstChunk[0] === 0x16 && firstChunk[1] === 0x03) {
     return 'a client speaks TLS to this plaintext listener; connection closed';
   }

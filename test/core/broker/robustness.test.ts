@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiVersionsApi } from '../../../core/protocol/apis/api-versions.ts';
 import { describeClusterApi } from '../../../core/protocol/apis/cluster.ts';
+import { fetchApi } from '../../../core/protocol/apis/fetch.ts';
 import { metadataApi } from '../../../core/protocol/apis/metadata.ts';
 import { produceApi } from '../../../core/protocol/apis/produce.ts';
+import { createTopicsApi } from '../../../core/protocol/apis/topics.ts';
 import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
 import { decodeResponseHeader } from '../../../core/protocol/frame.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
@@ -56,6 +58,23 @@ describe('strangers', () => {
     await client.closed;
     expect(running.lines.some((line) => line.includes(word))).toBe(true);
     expect(await isAlive()).toBe(true);
+  });
+
+  test.each([
+    ['a TLS hello, byte by byte', Buffer.from('16030102', 'hex'), 1, /TLS/],
+    ['an HTTP request in two pieces', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 3, /HTTP/],
+    ['a frame that is too long', Buffer.from('7fffffff', 'hex'), 4, /2147483647/],
+    ['a request that makes no sense', Buffer.from('0000000400030009', 'hex'), 8, /failed/],
+  ])('%s leaves exactly one line in the log', async (_name, bytes, pieceBytes, line) => {
+    const before = running.lines.length;
+    const client = await connect();
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      client.socket.write(bytes.subarray(at, at + pieceBytes));
+      await sleep(2);
+    }
+    client.socket.write(Buffer.alloc(1_000, 0x41));
+    await client.closed;
+    expect(running.lines.slice(before)).toEqual([expect.stringMatching(line)]);
   });
 
   test('random bytes never do more than close their connection', async () => {
@@ -112,6 +131,83 @@ describe('strangers', () => {
       await client.closed;
     }
     expect(await isAlive()).toBe(true);
+  });
+});
+
+describe('hostile bodies', () => {
+  test('a produce request cut off at any byte closes the connection and stores nothing', async () => {
+    const idle = await connect();
+    const whole = idle.encode(produceApi, 9, produceOf('cut', batchOf('x'))).subarray(4);
+    const asked = { topics: [{ name: 'cut' }], allowAutoTopicCreation: true };
+    expect((await idle.ask(metadataApi, 4, asked)).topics[0]?.errorCode).toBe(0);
+    for (let length = 12; length < whole.length - 1; length++) {
+      const client = await connect();
+      const frame = Buffer.alloc(4 + length);
+      frame.writeInt32BE(length);
+      whole.copy(frame, 4, 0, length);
+      client.socket.write(frame);
+      await client.closed;
+    }
+    const answer = await idle.ask(produceApi, 9, produceOf('cut', batchOf('x')));
+    expect(answer.responses[0]?.partitionResponses[0]).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    await idle.close();
+  });
+
+  test.each([
+    ['a million tags', '0003 0009 00000001 ffff c0843d'],
+    ['a varint without end', '0003 0009 00000001 ffff ffffffffffffffff'],
+    ['a tag that is larger than the frame', '0003 0009 00000001 ffff 01 00 ffffff7f'],
+    ['a string of a negative length', '0003 0001 00000001 fffe'],
+    ['an array of two thousand million', '0003 0009 00000001 ffff 00 ffffffff0f'],
+  ])('%s closes the connection', async (_name, hex) => {
+    const body = Buffer.concat([Buffer.from(hex.replaceAll(' ', ''), 'hex'), Buffer.alloc(100)]);
+    const frame = Buffer.concat([Buffer.alloc(4), body]);
+    frame.writeInt32BE(body.length);
+    const client = await connect();
+    client.socket.write(frame);
+    await client.closed;
+    expect(await isAlive()).toBe(true);
+  });
+
+  test('decompression bombs are answered, one after the other', async () => {
+    const client = await connect();
+    const configs = [{ name: 'cleanup.policy', value: 'compact' }];
+    const topics = [{ name: 'bombed', numPartitions: 1, replicationFactor: 1, assignments: [], configs }];
+    await client.ask(createTopicsApi, 4, { topics });
+    const builder = new BatchBuilder();
+    for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
+      builder.appendRecord({ key: Buffer.from('k'), value: Buffer.alloc(17_000_000), timestampMs: Date.now() });
+      const answer = await client.ask(produceApi, 8, produceOf('bombed', builder.build({ compression })));
+      expect(answer.responses[0]?.partitionResponses[0]?.errorCode).toBe(kafkaErrors.MESSAGE_TOO_LARGE);
+    }
+    await client.close();
+  });
+});
+
+describe('slow consumers', () => {
+  test('hold no more memory than told, others are served, and what they held comes back when they go', async () => {
+    const maxFetchBytes = 4_000_000;
+    const own = await runBroker({ limits: { maxFetchBytes } });
+    const client = await RawClient.connect(own.broker.port);
+    await client.ask(metadataApi, 4, { topics: [{ name: 'large' }], allowAutoTopicCreation: true });
+    for (let count = 0; count < 10; count++) {
+      await client.ask(produceApi, 8, produceOf('large', batchOf('x'.repeat(1_000_000))));
+    }
+    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50_000_000 }];
+    const topics = [{ topic: 'large', partitions }];
+    const request = { maxWaitMs: 100, minBytes: 1, maxBytes: 50_000_000, topics };
+    const slow = await Promise.all(Array.from({ length: 30 }, () => RawClient.connect(own.broker.port)));
+    for (const { socket } of slow) socket.pause();
+    for (const consumer of slow) consumer.socket.write(consumer.encode(fetchApi, 11, request));
+    await expect.poll(() => own.broker.stats().unsentFetchBytes).toBeGreaterThan(0);
+    // Beyond the bound each gets the one batch that it must get to go on.
+    expect(own.broker.stats().unsentFetchBytes).toBeLessThan(maxFetchBytes + 30 * 1_100_000);
+    const answer = await client.ask(fetchApi, 11, request);
+    expect(answer.responses[0]?.partitions[0]?.records?.length).toBeGreaterThan(1_000_000);
+    await Promise.all(slow.map((consumer) => consumer.close()));
+    await expect.poll(() => own.broker.stats().unsentFetchBytes).toBe(0);
+    await client.close();
+    await own.stop();
   });
 });
 
