@@ -7,6 +7,7 @@ import type { Disk } from '../base/disk.ts';
 import { describeError, type MillraceError } from '../base/errors.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
+import { nodeDisk } from '../base/node-disk.ts';
 import type { CoordinatorSettings } from '../coordinator/coordinator-settings.ts';
 import { type GroupCoordinator, openGroupCoordinator } from '../coordinator/group-coordinator.ts';
 import { type Logs, type LogsOptions, openLogs } from '../log/log-manager.ts';
@@ -97,7 +98,7 @@ async function openDurableState(
 ): Promise<DurableState> {
   const { disk, clock, logger, dataDir, durability } = options;
   const logs = await lifecycle.open(
-    () => openLogs({ ...options.logs, disk, clock, logger, dataDir, durability }),
+    () => openLogs({ compactsInThread: disk === nodeDisk, ...options.logs, disk, clock, logger, dataDir, durability }),
     (opened) => opened.close(),
   );
   const files = new CatalogueFiles(disk, join(dataDir, 'catalogue'));

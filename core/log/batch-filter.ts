@@ -9,12 +9,20 @@ import {
   batchProducerId,
   batchRecordCount,
   isControl,
+  isTransactional,
   sealCrc,
 } from '../protocol/batch-header.ts';
 import { codecOf, compress, decompress } from '../protocol/compression.ts';
 import { RecordScanner } from '../protocol/record-scanner.ts';
 import { logErrors } from './error-codes.ts';
 import type { KeyOffsets } from './key-offsets.ts';
+
+/** The records of one producer in a transaction that ended in an abort; its marker stands at `lastOffset`. */
+export interface AbortedRange {
+  readonly producerId: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+}
 
 export interface FilterRules {
   /** The last offset of every key in the range that was never compared before. */
@@ -24,6 +32,8 @@ export interface FilterRules {
   readonly horizonMs: number;
   /** The last offset a producer wrote: its batch stays, be it empty, or its next sequence would be unknown after a restart. */
   readonly lastOffsetOfProducer: (producerId: number) => number;
+  /** Transactions that were aborted: their records go at once. */
+  readonly aborted: readonly AbortedRange[];
   /** The batch that ends a segment stays, be it empty: the segment keeps its end. */
   readonly keepsEmpty: boolean;
   readonly maxDecompressedBytes: number;
@@ -43,6 +53,7 @@ interface KeptRecord {
 export function filterBatch(batch: Buffer, rules: FilterRules): Buffer | undefined {
   // Markers of transactions stay.
   if (isControl(batch, 0)) return batch;
+  if (isAborted(batch, rules.aborted)) return isNeededEmpty(batch, rules) ? emptied(batch) : undefined;
   const records = recordBytes(batch, rules.maxDecompressedBytes);
   const kept = keptRecords(batch, records, rules);
   const isWhole = kept.records.length === batchRecordCount(batch, 0);
@@ -60,6 +71,15 @@ export function filterBatch(batch: Buffer, rules: FilterRules): Buffer | undefin
           ),
         );
   return rebuilt(batch, { body, count: kept.records.length, horizonMs: kept.newHorizonMs });
+}
+
+export function isAborted(batch: Buffer, aborted: readonly AbortedRange[]): boolean {
+  if (aborted.length === 0 || !isTransactional(batch, 0)) return false;
+  const producerId = batchProducerId(batch, 0);
+  const offset = batchBaseOffset(batch, 0);
+  return aborted.some(
+    (range) => range.producerId === producerId && range.firstOffset <= offset && offset < range.lastOffset,
+  );
 }
 
 function isNeededEmpty(batch: Buffer, rules: FilterRules): boolean {

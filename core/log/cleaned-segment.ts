@@ -34,12 +34,15 @@ export class CleanedSegment {
     this.#pending.push(batch);
   }
 
-  async write(): Promise<void> {
+  /** Resolves to the bytes that were written. */
+  async write(): Promise<number> {
     const buffers = this.#pending;
     this.#pending = [];
-    if (buffers.length === 0) return;
+    if (buffers.length === 0) return 0;
     await this.#file.write(buffers, this.#written);
+    const bytes = this.segment.sizeBytes - this.#written;
     this.#written = this.segment.sizeBytes;
+    return bytes;
   }
 
   /** Makes the file complete and durable and gives it the name under which recovery believes it. */

@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { ActiveCheckpoints } from './active-checkpoints.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { readPartitionOffsets } from './checkpoints.ts';
+import { type Cleaner, inlineCleaner } from './cleaner.ts';
 import { type DataDir, markClean, openDataDir } from './data-dir.ts';
 import { logErrors } from './error-codes.ts';
 import { cleanerOffsetsName, logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
@@ -20,6 +21,7 @@ import { type NewPartition, PartitionFolders } from './partition-folders.ts';
 import type { Durability, PartitionLog } from './partition-log.ts';
 import { PartitionMap } from './partition-map.ts';
 import { writeSnapshot } from './producer-snapshot.ts';
+import { ThreadCleaner } from './thread-cleaner.ts';
 import { replayWriteAheadLog } from './wal-replay.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
 
@@ -53,6 +55,10 @@ export interface LogsOptions {
   readonly compactionIntervalMs?: number;
   /** Memory for the keys of one compaction (`log.cleaner.dedupe.buffer.size`); 32 MiB unless told. */
   readonly compactionKeyBytes?: number;
+  /** What compaction reads and writes together (`log.cleaner.io.max.bytes.per.second`); 64 MiB unless told. */
+  readonly compactionBytesPerSecond?: number;
+  /** Compaction has a thread of its own, which works on the machine's disk; false unless told. */
+  readonly compactsInThread?: boolean;
   /** A producer that was silent for so long is forgotten (`producer.id.expiration.ms`); a day unless told. */
   readonly producerExpirationMs?: number;
   /** Producers one partition remembers; 10,000 unless told. */
@@ -80,6 +86,7 @@ export class Logs {
   readonly #services: LogServices;
   readonly #checkpoints: CheckpointKeeper;
   readonly #activeCheckpoints: ActiveCheckpoints;
+  readonly #cleaner: Cleaner;
   readonly #housekeeper: Housekeeper;
   readonly #failed = new AbortController();
   readonly #partitions = new PartitionMap();
@@ -107,6 +114,7 @@ export class Logs {
       logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
       cleanedOffsets: () => this.#offsets((parts) => parts.state.cleanedOffset),
     });
+    this.#cleaner = options.compactsInThread === true ? new ThreadCleaner({ clock }) : inlineCleaner(options);
     this.#housekeeper = new Housekeeper({
       clock,
       logger: options.logger,
@@ -114,7 +122,12 @@ export class Logs {
       retentionIntervalMs: options.retentionIntervalMs ?? 300_000,
       compactionIntervalMs: options.compactionIntervalMs ?? 15_000,
       producerExpirationMs: options.producerExpirationMs ?? 86_400_000,
-      limits: { maxKeyBytes: options.compactionKeyBytes ?? 32 * 1024 * 1024, maxDecompressedBytes: 64 * 1024 * 1024 },
+      limits: {
+        maxKeyBytes: options.compactionKeyBytes ?? 32 * 1024 * 1024,
+        maxDecompressedBytes: 64 * 1024 * 1024,
+        maxBytesPerSecond: options.compactionBytesPerSecond ?? 64 * 1024 * 1024,
+        cleaner: this.#cleaner,
+      },
       saveCleanedOffsets: () => this.#checkpoints.saveCleanedOffsets(),
     });
     const fileBytes = options.walFileBytes ?? 32 * 1024 * 1024;
@@ -209,6 +222,7 @@ export class Logs {
     await this.#checkpoints.stop();
     await this.#activeCheckpoints.stop();
     await this.#housekeeper.stop();
+    await this.#cleaner.close();
     await Promise.all(this.#removals);
     try {
       for (const parts of this.#partitions.values()) await this.#settle(parts);
