@@ -7,6 +7,7 @@ export interface StopRequest {
 }
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
+const longestDelayMs = 2_147_483_647;
 const signalExitBase = 128;
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -26,9 +27,12 @@ export function onStopSignal(announce: (signal: NodeJS.Signals) => void): StopRe
     process.on(signal, handler);
     return () => process.off(signal, handler);
   });
+  // Clients wait for brokers on timers that keep no process alive; whoever is to be stopped waits with them.
+  const alive = setInterval(() => {}, longestDelayMs);
   return {
     requested,
     dispose() {
+      clearInterval(alive);
       for (const off of handlers) off();
     },
   };

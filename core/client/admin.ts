@@ -4,6 +4,7 @@ import kafkajs, { type Admin as KafkajsAdmin } from 'kafkajs';
 import { messageOf } from '../base/errors.ts';
 import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
+import { clientErrors } from './error-codes.ts';
 import { fetchGroupOffsets, type GroupOffset, setGroupOffsets } from './group-offsets.ts';
 import { createKafkajs, kafkajsError } from './kafkajs-client.ts';
 
@@ -60,7 +61,7 @@ export class Admin {
   }
 
   async listTopics(): Promise<string[]> {
-    return this.#call('listing topics', (admin) => admin.listTopics());
+    return this.#patiently(() => this.#call('listing topics', (admin) => admin.listTopics()));
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
@@ -73,7 +74,7 @@ export class Admin {
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }];
     const request = { resources, includeSynonyms: false };
     const describe = () => this.#call('describing a topic', (admin) => admin.describeConfigs(request), topic);
-    const { resources: answers } = await this.#onceKnown(describe);
+    const { resources: answers } = await this.#patiently(describe);
     const entries = answers[0]?.configEntries ?? [];
     return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
   }
@@ -113,11 +114,16 @@ export class Admin {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
     // Not waited for here: kafkajs fails when the broker it asks has not heard of the topic yet.
-    return this.#call('creating a topic', (admin) => admin.createTopics({ topics, waitForLeaders: false }), topic);
+    const create = () =>
+      this.#call('creating a topic', (admin) => admin.createTopics({ topics, waitForLeaders: false }), topic);
+    return this.#patiently(create);
   }
 
-  /** In a cluster not every broker has heard of a topic that was created a moment ago. */
-  async #onceKnown<T>(call: () => Promise<T>): Promise<T> {
+  /**
+   * Calls again what may be called twice: brokers come back, and in a cluster not each of them has heard of a topic that
+   * was created a moment ago.
+   */
+  async #patiently<T>(call: () => Promise<T>): Promise<T> {
     const { clock, limits, closing } = this.#cluster;
     const deadlineMs = clock.monotonicMs() + limits.giveUpAfterMs;
     for (let attempt = 1; ; attempt++) {
@@ -125,7 +131,8 @@ export class Admin {
         return await call();
       } catch (error) {
         const isUnheardOf = messageOf(error).includes('UNKNOWN_TOPIC_OR_PARTITION');
-        if (!isUnheardOf || clock.monotonicMs() > deadlineMs) throw error;
+        const mayPass = isUnheardOf || clientErrors.is(error, 'unreachable');
+        if (!mayPass || clock.monotonicMs() > deadlineMs) throw error;
         await clock.sleep(backoffMs(retryBackoff, attempt, Math.random()), closing);
       }
     }

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { localObjects } from '../crash/bucket.ts';
-import { type MillraceChild, startMillrace } from '../crash/millrace-child.ts';
+import { freePort, type MillraceChild, startMillrace } from '../crash/millrace-child.ts';
 import { startS3 } from '../crash/s3-child.ts';
 import { anyPorts, millrace, temporaryFolder } from './command.ts';
 
@@ -98,9 +98,10 @@ describe('until stopped', () => {
     const [, rest = ''] = await child.waitFor(/^rest\s+http:\/\/(\S+)/m);
     await until(async () => (await fetch(`http://${rest}/health`)).status === 200);
 
-    const status = await millrace(['status', '--rest', rest]);
-    expect(status.exitCode).toBe(0);
-    expect(status.stdout).toMatch(/^job-source\s+source\s+RUNNING\s+1\/1 running$/m);
+    // A status is shown once it was read back from its topic.
+    const shown = () => millrace(['status', '--rest', rest]);
+    await until(async () => /^job-source\s+source\s+RUNNING\s+1\/1 running$/m.test((await shown()).stdout));
+    expect((await shown()).exitCode).toBe(0);
     const json = JSON.parse((await millrace(['status', '--json', '--rest', rest])).stdout);
     expect(json.map(({ state }: { state: string }) => state)).toEqual(['RUNNING', 'RUNNING']);
 
@@ -157,3 +158,16 @@ describe('until stopped', () => {
 async function until(isReached: () => Promise<boolean>): Promise<void> {
   while (!(await isReached())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
+
+test('a worker alone waits for a broker that comes later', async () => {
+  const job = place();
+  const address = `127.0.0.1:${await freePort()}`;
+  const worker = startMillrace(['up', job.pipeline, '--bootstrap-servers', address, '--rest', '127.0.0.1:0', '--once']);
+  onTestFinished(() => worker.kill());
+  await worker.waitFor(/broker|unreachable|connect/i, 2_000).catch(() => {});
+  expect(worker.process.exitCode).toBeNull();
+  const broker = startMillrace(['broker', '--data-dir', job.dataDir, '--listen', address]);
+  onTestFinished(() => broker.kill());
+  expect(await worker.ended, worker.output()).toBe(0);
+  expect(await written(job)).toEqual(inFiles(job));
+});
