@@ -69,7 +69,7 @@ async function fill(dataDir: string): Promise<void> {
 
 function child(role: string, dataDir: string): { process: ChildProcess; line: Promise<string> } {
   const args = [import.meta.filename, ...process.argv.slice(2), '--role', role, '--dir', dataDir];
-  const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const started = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const line = new Promise<string>((resolve, reject) => {
     started.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
     started.once('exit', (code) => reject(new Error(`the ${role} process ended with ${code}`)));
@@ -165,6 +165,9 @@ async function measure(): Promise<void> {
   );
   console.log(formatTable(['before', 'port open', 'all offsets answered'], rows));
 }
+
+// A part of the measurement does not outlive it.
+if (options.role !== 'measure') process.stdin.on('end', () => process.exit()).resume();
 
 if (options.role === 'serve') await serve(options.dir);
 else if (options.role === 'fill') await fill(options.dir);
