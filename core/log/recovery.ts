@@ -114,6 +114,8 @@ async function openOne(options: RecoveryOptions, listed: Segment, next: Segment 
       ? await vouchedFor(options, listed)
       : undefined;
   const opened = (await resumed(disk, listed, indexes)) ?? Segment.empty(listed);
+  // The records' own time, but never one of the future: the segment would not end by age.
+  if (opened.rollBaseMs !== undefined) opened.rollBaseMs = Math.min(opened.rollBaseMs, nowMs);
   await withFile(disk, listed, async (file) => {
     const end = await scanSegment(file, {
       position: opened.sizeBytes,

@@ -29,6 +29,12 @@ async function produce(client: RawClient, text = 'x'): Promise<number | undefine
   return answer.responses[0]?.partitionResponses[0]?.errorCode;
 }
 
+function flipped(bytes: Buffer): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[70]! ^= 1;
+  return changed;
+}
+
 /** A broker on a disk in memory with the topic `t`. */
 async function onFakeDisk() {
   const disk = new FakeDisk();
@@ -85,6 +91,34 @@ describe('a failing disk', () => {
     await other.close();
     await client.close();
     await broker.close();
+  });
+
+  test.each([
+    ['a torn end is cut, and work goes on', (bytes: Buffer) => bytes.subarray(0, -3), 0, 'a torn end'],
+    [
+      'zeros at the end are cut',
+      (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -3), Buffer.alloc(9000)]),
+      0,
+      'a torn end',
+    ],
+    ['damage before the end is refused', flipped, kafkaErrors.KAFKA_STORAGE_ERROR, 'a partition is damaged'],
+  ])('%s, and it says what it did', async (_, change, expected, line) => {
+    const { disk, broker, client } = await onFakeDisk();
+    for (const text of ['a', 'b', 'c']) expect(await produce(client, text)).toBe(0);
+    await client.close();
+    disk.crash({ kind: 'power' });
+    await broker.close();
+    const log = '/data/t-0/00000000000000000000.log';
+    disk.overwrite(log, change(disk.bytesOf(log)));
+    const damaged = disk.bytesOf(log);
+    const lines: string[] = [];
+    const again = await startBroker(optionsFor('/data', lines, { disk }));
+    expect(lines.filter((text) => text.startsWith(line))).toHaveLength(1);
+    const other = await RawClient.connect(again.port);
+    expect(await produce(other)).toBe(expected);
+    if (expected !== 0) expect(disk.bytesOf(log)).toEqual(damaged);
+    await other.close();
+    await again.close();
   });
 
   test('a full disk refuses what does not fit, and goes on when there is room', async () => {
