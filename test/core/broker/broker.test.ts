@@ -106,8 +106,10 @@ describe('a failing disk', () => {
     const { disk, broker, client } = await onFakeDisk();
     for (const text of ['a', 'b', 'c']) expect(await produce(client, text)).toBe(0);
     await client.close();
-    disk.crash({ kind: 'power' });
+    // A dead disk: the broker cannot mark its end as clean.
+    disk.dieAfter(0);
     await broker.close();
+    disk.crash({ kind: 'power' });
     const log = '/data/t-0/00000000000000000000.log';
     disk.overwrite(log, change(disk.bytesOf(log)));
     const damaged = disk.bytesOf(log);
