@@ -35,7 +35,11 @@ const topicName = (index: number) => `bench-${index}`;
 async function serve(dataDir: string): Promise<void> {
   const broker = await startBroker({ ...fixed, listen: { host: '127.0.0.1', port: 0 }, dataDir });
   console.log(broker.port);
-  process.once('SIGTERM', () => void broker.close());
+  process.once('SIGTERM', async () => {
+    await broker.close();
+    // Listening to its parent would keep it.
+    process.exit();
+  });
 }
 
 function batch(sequence: number): Buffer {
@@ -167,7 +171,9 @@ async function measure(): Promise<void> {
 }
 
 // A part of the measurement does not outlive it.
-if (options.role !== 'measure') process.stdin.on('end', () => process.exit()).resume();
+if (options.role !== 'measure') {
+  process.stdin.on('end', () => process.exit()).resume();
+}
 
 if (options.role === 'serve') await serve(options.dir);
 else if (options.role === 'fill') await fill(options.dir);
