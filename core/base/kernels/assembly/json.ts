@@ -14,12 +14,6 @@ const CLOSE_BRACE: u8 = 0x7d;
 const OPEN_BRACKET: u8 = 0x5b;
 const CLOSE_BRACKET: u8 = 0x5d;
 
-const WANTS_VALUE: i32 = 0;
-const WANTS_FIRST_ELEMENT: i32 = 1;
-const WANTS_KEY: i32 = 2;
-const WANTS_FIRST_KEY: i32 = 3;
-const AFTER_VALUE: i32 = 4;
-
 /** Deeper documents count as bad, so that the stack is bounded. */
 const DEEPEST_NESTING: i32 = 1000;
 
@@ -29,60 +23,67 @@ const CLOSERS: i32 = 0;
 /** A position behind every end: what a skip answers when the text is wrong. */
 const NOWHERE: i32 = i32.MAX_VALUE;
 
+/** A line break was seen between tokens. */
+let hasBreaks: bool = false;
+
 /** What [start, end) is. Sixteen bytes behind `end` are read and ignored. Bytes above 0x7f are taken inside strings as they come. */
 export function checkJson(start: i32, end: i32): i32 {
-  let at = start;
+  hasBreaks = false;
+  let at = pastSpace(start, end);
   let depth = 0;
-  let wants = WANTS_VALUE;
-  let verdict = CLEAN;
-  while (at < end) {
-    const byte = load<u8>(at);
-    if (byte <= 0x20) {
-      if (byte == 0x0a || byte == 0x0d) verdict = HAS_BREAKS;
-      else if (byte != 0x20 && byte != 0x09) return BAD;
-      at++;
-    } else if (wants == AFTER_VALUE) {
-      if (depth == 0) return BAD;
-      const closer = load<u8>(CLOSERS + depth);
-      if (byte == COMMA) wants = closer == CLOSE_BRACE ? WANTS_KEY : WANTS_VALUE;
-      else if (byte == closer) depth--;
-      else return BAD;
-      at++;
-    } else if (wants >= WANTS_KEY) {
-      if (byte == QUOTE) {
-        at = skipString(at + 1, end);
-        while (at < end) {
-          const space = load<u8>(at);
-          if (space > 0x20) break;
-          if (space == 0x0a || space == 0x0d) verdict = HAS_BREAKS;
-          else if (space != 0x20 && space != 0x09) return BAD;
-          at++;
-        }
-        if (at >= end || load<u8>(at) != COLON) return BAD;
-        wants = WANTS_VALUE;
-      } else if (byte == CLOSE_BRACE && wants == WANTS_FIRST_KEY) {
-        depth--;
-        wants = AFTER_VALUE;
-      } else return BAD;
-      at++;
-    } else if (byte == QUOTE) {
-      at = skipString(at + 1, end);
-      wants = AFTER_VALUE;
-    } else if (byte == OPEN_BRACE || byte == OPEN_BRACKET) {
+  let isInObject = false;
+  while (true) {
+    if (isInObject) {
+      if (at >= end || load<u8>(at) != QUOTE) return BAD;
+      at = pastSpace(skipString(at + 1, end), end);
+      if (at >= end || load<u8>(at) != COLON) return BAD;
+      at = pastSpace(at + 1, end);
+    }
+    if (at >= end) return BAD;
+    const first = load<u8>(at);
+    if (first == QUOTE) at = skipString(at + 1, end);
+    else if (first == OPEN_BRACE || first == OPEN_BRACKET) {
       if (++depth > DEEPEST_NESTING) return BAD;
-      store<u8>(CLOSERS + depth, byte == OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET);
-      wants = byte == OPEN_BRACE ? WANTS_FIRST_KEY : WANTS_FIRST_ELEMENT;
-      at++;
-    } else if (byte == CLOSE_BRACKET && wants == WANTS_FIRST_ELEMENT) {
+      const closer = first == OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET;
+      store<u8>(CLOSERS + depth, closer);
+      isInObject = first == OPEN_BRACE;
+      at = pastSpace(at + 1, end);
+      // An empty one is closed below; anything else begins with its first element.
+      if (at >= end || load<u8>(at) != closer) continue;
+    } else at = skipScalar(first, at, end);
+    while (true) {
+      at = pastSpace(at, end);
+      if (depth == 0) return at != end ? BAD : hasBreaks ? HAS_BREAKS : CLEAN;
+      if (at >= end) return BAD;
+      const byte = load<u8>(at++);
+      if (byte == COMMA) {
+        at = pastSpace(at, end);
+        break;
+      }
+      if (byte != load<u8>(CLOSERS + depth)) return BAD;
       depth--;
-      wants = AFTER_VALUE;
-      at++;
-    } else {
-      at = skipScalar(byte, at, end);
-      wants = AFTER_VALUE;
+      isInObject = depth > 0 && load<u8>(CLOSERS + depth) == CLOSE_BRACE;
     }
   }
-  return at == end && depth == 0 && wants == AFTER_VALUE ? verdict : BAD;
+}
+
+// @ts-ignore: decorator
+@inline
+function pastSpace(at: i32, end: i32): i32 {
+  return at < end && load<u8>(at) <= 0x20 ? skipSpace(at, end) : at;
+}
+
+/** The position of the first byte that is no white space, or one beyond any end at a control character. */
+function skipSpace(start: i32, end: i32): i32 {
+  let at = start;
+  while (at < end) {
+    const byte = load<u8>(at);
+    if (byte > 0x20) break;
+    if (byte == 0x0a || byte == 0x0d) hasBreaks = true;
+    else if (byte != 0x20 && byte != 0x09) return NOWHERE;
+    at++;
+  }
+  return at;
 }
 
 /** The position behind the string whose first byte is at `start`, or one beyond any end when it is wrong or unfinished. */
