@@ -181,6 +181,18 @@ describe('what the broker does not look into', () => {
   });
 });
 
+test('a wall clock that jumps ends no session', async () => {
+  const all = await world();
+  const coordinator = await start(all);
+  const member = await stable(coordinator, { groupId: 'g' });
+  for (const ms of [86_400_000, -2 * 86_400_000]) {
+    all.clock.jumpWall(ms);
+    await all.clock.advance(sessionTimeoutMs - 1);
+    expect(coordinator.heartbeat('g', member.claim)).toBe(kafkaErrors.NONE);
+  }
+  await coordinator.close();
+});
+
 test('a refused newcomer leaves no group behind', async () => {
   const coordinator = await start(await world());
   const client = new Client({ groupId: 'g', protocols: [] });

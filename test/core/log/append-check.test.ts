@@ -1,6 +1,7 @@
 /** What a batch must be to enter a log: every way to be wrong has its own error code, and leaves no trace. */
 
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AppendOrigin, checkBatch } from '../../../core/log/append-check.ts';
 import type { LogConfig } from '../../../core/log/log-config.ts';
@@ -136,6 +137,42 @@ describe('the records', () => {
     const many = batchOf(Array.from({ length: 5_000 }, (_, index) => `${index}`));
     expect(check(many, { isCompacted: true })?.recordErrors).toHaveLength(100);
   });
+});
+
+test('records with headers of every kind, ten thousand of them', () => {
+  const headers = [
+    { key: 'null', value: null },
+    { key: 'twice', value: Buffer.from('1') },
+    { key: 'twice', value: Buffer.from('2') },
+    { key: '', value: Buffer.alloc(0) },
+    ...Array.from({ length: 10_000 }, (_, index) => ({ key: `h${index}`, value: Buffer.from(`${index}`) })),
+  ];
+  for (const compression of ['none', ...codecs] as const) {
+    const builder = new BatchBuilder();
+    builder.appendRecord({ key: Buffer.from('k'), value: null, headers, timestampMs: nowMs });
+    expect(check(builder.build({ compression }), { isCompacted: true })).toBeUndefined();
+  }
+});
+
+test.each(codecs)('%s: damage under a checksum that fits is refused or harmless, and never thrown', (codec) => {
+  const lines = Array.from({ length: 30 }, (_, index) => ({ key: `k${index}`, value: `value ${index % 3}`.repeat(9) }));
+  const whole = batchOf(lines, { compression: codec });
+  const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(edits, fc.nat(), (changes, cut) => {
+      const bodyBytes = whole.length - BATCH_HEADER_BYTES;
+      const body = Buffer.from(whole.subarray(BATCH_HEADER_BYTES));
+      for (const [at, byte] of changes) body[at % bodyBytes] = byte;
+      const batch = withBody(cut % 3 === 0 ? body.subarray(0, cut % bodyBytes) : body, codec);
+      batch.writeInt32BE(30, 57);
+      batch.writeInt32BE(29, 23);
+      sealCrc(batch, 0);
+      const problem = check(batch, { isCompacted: true });
+      const codes = [undefined, INVALID_RECORD, MESSAGE_TOO_LARGE, INVALID_TIMESTAMP];
+      expect(codes).toContain(problem?.errorCode);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe('decompression bombs in a compacted topic', () => {
