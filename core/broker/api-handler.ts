@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GroupCoordinator } from '../coordinator/group-coordinator.ts';
+import type { TxnCoordinator } from '../coordinator/txn-coordinator.ts';
 import type { Logs } from '../log/log-manager.ts';
 import type { Api, RequestOf, ResponseInput } from '../protocol/api.ts';
 import type { BatchMemory } from '../protocol/batch-memory.ts';
@@ -19,6 +20,7 @@ export interface Services {
   readonly logs: Logs;
   readonly catalogue: TopicCatalogue;
   readonly coordinator: GroupCoordinator;
+  readonly transactions: TxnCoordinator;
   readonly fetchWaiters: FetchWaiters;
   /** Bytes of Fetch answers that clients have not taken yet. */
   readonly fetchBudget: ByteBudget;

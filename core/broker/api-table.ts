@@ -16,6 +16,7 @@ import { partitionHandlers } from './handlers/partitions.ts';
 import { produceHandler } from './handlers/produce.ts';
 import { replicaHandlers } from './handlers/replicas.ts';
 import { createTopicsHandler, deleteTopicsHandler } from './handlers/topics.ts';
+import { transactionHandlers } from './handlers/transactions.ts';
 
 /** In the order of the API keys. */
 export function apiTable(services: Services): readonly ApiHandler[] {
@@ -32,6 +33,7 @@ export function apiTable(services: Services): readonly ApiHandler[] {
     createTopicsHandler(services),
     deleteTopicsHandler(services),
     initProducerIdHandler(services),
+    ...transactionHandlers(services),
     describeConfigsHandler(services),
     ...alterConfigsHandlers(services),
     ...partitionHandlers(services),

@@ -1,32 +1,28 @@
 /** The broker: opens what is durable, serves it on a port, and closes in the opposite order. */
 
-import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
 import { describeError, type MillraceError } from '../base/errors.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
-import { nodeDisk } from '../base/node-disk.ts';
 import type { CoordinatorSettings } from '../coordinator/coordinator-settings.ts';
-import { type GroupCoordinator, openGroupCoordinator } from '../coordinator/group-coordinator.ts';
-import { type Logs, type LogsOptions, openLogs } from '../log/log-manager.ts';
+import type { TxnSettings } from '../coordinator/txn-coordinator.ts';
+import type { Logs, LogsOptions } from '../log/log-manager.ts';
 import type { Durability } from '../log/partition-log.ts';
-import { openProducerIds } from '../log/producer-ids.ts';
 import { BatchMemory } from '../protocol/batch-memory.ts';
 import { advertisedAddress, isLoopback } from './addresses.ts';
 import type { Services } from './api-handler.ts';
 import { apiTable } from './api-table.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { CatalogueFiles } from './catalogue-files.ts';
 import { ConnectionSet } from './connection-set.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { openDurableState } from './durable-state.ts';
 import { FetchWaiters } from './fetch-waiters.ts';
 import { type BrokerLimits, type BrokerSettings, defaultLimits, defaultSettings } from './settings.ts';
 import { type ListenAddress, type Listener, listenTcp } from './tcp-transport.ts';
 import { acceptThreads } from './thread-transport.ts';
-import { isRefusal, TopicCatalogue } from './topic-catalogue.ts';
-import { offsetsTopic } from './topic-names.ts';
+import type { TopicCatalogue } from './topic-catalogue.ts';
 import type { Transport } from './transport.ts';
 
 export interface BrokerOptions {
@@ -41,6 +37,7 @@ export interface BrokerOptions {
   readonly limits?: Partial<BrokerLimits> | undefined;
   readonly settings?: Partial<BrokerSettings> | undefined;
   readonly coordinator?: Partial<CoordinatorSettings> | undefined;
+  readonly transactions?: Partial<TxnSettings> | undefined;
   /** Memory and timing of the logs. */
   readonly logs?: Omit<LogsOptions, 'disk' | 'clock' | 'logger' | 'dataDir' | 'durability'> | undefined;
   /** Called once when the log can no longer keep its promises; the broker has stopped accepting and must be closed. */
@@ -85,61 +82,24 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 }
 
-interface DurableState {
-  readonly logs: Logs;
-  readonly catalogue: TopicCatalogue;
-  readonly coordinator: GroupCoordinator;
-}
-
-async function openDurableState(
-  options: BrokerOptions,
-  settings: BrokerSettings,
-  lifecycle: Lifecycle,
-): Promise<DurableState> {
-  const { disk, clock, logger, dataDir, durability } = options;
-  const logs = await lifecycle.open(
-    () => openLogs({ compactsInThread: disk === nodeDisk, ...options.logs, disk, clock, logger, dataDir, durability }),
-    (opened) => opened.close(),
-  );
-  const files = new CatalogueFiles(disk, join(dataDir, 'catalogue'));
-  const topics = await files.open();
-  const catalogue = new TopicCatalogue(files, logs, logger);
-  lifecycle.onClose(() => catalogue.settled());
-  await catalogue.load(topics);
-  const partitions = await offsetsPartitions(catalogue, settings.offsetsPartitionCount);
-  const coordinator = await lifecycle.open(
-    () => openGroupCoordinator({ partitions, clock, logger, settings: options.coordinator }),
-    (opened) => opened.close(),
-  );
-  await catalogue.finishDeletions((topic) => coordinator.forgetTopic(topic));
-  return { logs, catalogue, coordinator };
-}
-
-/** Makes the offsets topic at the first start; later its partition count is what it was then. */
-async function offsetsPartitions(catalogue: TopicCatalogue, partitionCount: number) {
-  const known = catalogue.get(offsetsTopic);
-  if (known !== undefined) return known.partitions;
-  const configs = { 'cleanup.policy': 'compact', 'segment.bytes': '104857600', 'max.message.bytes': '104857600' };
-  const outcome = await catalogue.create({ name: offsetsTopic, partitionCount, configs });
-  if (isRefusal(outcome)) throw new Error(`the offsets topic cannot be created: ${outcome.message}`);
-  return outcome.partitions;
-}
-
 async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Broker> {
   const { clock, logger, listen } = options;
   const limits: BrokerLimits = { ...defaultLimits, ...options.limits };
   const settings: BrokerSettings = { ...defaultSettings, ...options.settings };
-  const { logs, catalogue, coordinator } = await openDurableState(options, settings, lifecycle);
+  const { logs, catalogue, coordinator, transactions, producerIds } = await openDurableState(
+    options,
+    settings,
+    lifecycle,
+  );
   const { clusterId } = logs;
   const { dataDir } = options;
-  const producerIds = await openProducerIds(options);
   const fetchWaiters = new FetchWaiters(clock);
   const fetchBudget = new ByteBudget(limits.maxFetchBytes);
   const requestBudget = new ByteBudget(limits.maxTotalInFlightBytes);
   const memory = new BatchMemory({ maxBytes: limits.maxSpareBytes });
   let listener: Listener | undefined;
   const services: Services = {
-    ...{ logs, catalogue, coordinator, fetchWaiters, fetchBudget, memory, clock, logger, settings },
+    ...{ logs, catalogue, coordinator, transactions, fetchWaiters, fetchBudget, memory, clock, logger, settings },
     ...{ clusterId, nodeId, dataDir },
     nextProducerId: () => producerIds.nextProducerId(),
     advertised: () => advertisedAddress(listener ?? listen, options.advertised),
@@ -148,7 +108,7 @@ async function start(options: BrokerOptions, lifecycle: Lifecycle): Promise<Brok
   const connections = new ConnectionSet({ dispatcher, budget: requestBudget, memory, limits, clock, logger });
   // Waiting members and fetches are answered first, or draining the connections would wait for them.
   lifecycle.onClose(() => connections.finish());
-  lifecycle.onClose(() => coordinator.close());
+  lifecycle.onClose(() => Promise.all([coordinator.close(), transactions.close()]).then(() => {}));
   lifecycle.onClose(() => fetchWaiters.close());
   const opened = await lifecycle.open(
     () => listenTcp(listen, (transport) => connections.accept(transport)),

@@ -4,6 +4,8 @@ import type { ReadOptions } from '../log/log-reader.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import type { RequestOf, ResponseInput } from '../protocol/api.ts';
 import type { fetchApi } from '../protocol/apis/fetch.ts';
+import { batchLastOffset } from '../protocol/batch-header.ts';
+import { walkBatches } from '../protocol/batch-validate.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
 import type { BorrowedMemory } from './borrowed-memory.ts';
 import { checkLeaderEpoch } from './leader-epoch.ts';
@@ -22,8 +24,12 @@ export interface FetchPartition {
   readonly log: PartitionLog | undefined;
   errorCode: number;
   records: Buffer | null;
+  /** Transactions whose records a `read_committed` reader leaves out. */
+  aborted: readonly { readonly producerId: number; readonly firstOffset: number }[];
   /** Up to where the pass could have read. */
   readableOffset: number;
+  /** Records behind `readableOffset` wait for the end of a transaction: they come without the log growing by their size. */
+  isHeldBack: boolean;
   /** The size of the log at the pass; what it grew since then is an estimate of what arrived. */
   logBytes: number;
 }
@@ -67,7 +73,9 @@ export function planFetch(request: FetchRequest, { catalogue, startAt, memory }:
           log: known?.partitions[asked.partition],
           errorCode: kafkaErrors.NONE,
           records: null,
+          aborted: [],
           readableOffset: 0,
+          isHeldBack: false,
           logBytes: 0,
         };
         order.push(partition);
@@ -92,12 +100,14 @@ export async function readPass(
   for (const partition of plan.order) {
     partition.errorCode = check(partition, plan.isCommittedOnly, isLive);
     partition.records = null;
+    partition.aborted = [];
     hasError ||= hasFailed(partition);
     if (hasFailed(partition) || partition.fetchOffset >= partition.readableOffset) continue;
     const roomBytes = Math.max(Math.min(partition.maxBytes, maxBytes - totalBytes), 0);
     const isFirst = totalBytes === 0;
-    const options = { maxBytes: roomBytes, minOneBatch: isFirst, memory: plan.memory };
-    const readBytes = roomBytes > 0 || isFirst ? await read(partition, options) : 0;
+    const limitOffset = partition.isHeldBack ? partition.readableOffset : undefined;
+    const options = { maxBytes: roomBytes, minOneBatch: isFirst, limitOffset, memory: plan.memory };
+    const readBytes = roomBytes > 0 || isFirst ? await read(partition, options, plan.isCommittedOnly) : 0;
     hasError ||= hasFailed(partition);
     totalBytes += readBytes;
     if (readBytes === 0 && !isFirst) cutAt ??= partition.key;
@@ -113,15 +123,20 @@ function check(partition: FetchPartition, isCommittedOnly: boolean, isLive: (log
   if (epochError !== kafkaErrors.NONE) return epochError;
   if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) return kafkaErrors.OFFSET_OUT_OF_RANGE;
   partition.readableOffset = isCommittedOnly ? log.lastStableOffset : log.highWatermark;
+  partition.isHeldBack = partition.readableOffset < log.highWatermark;
   partition.logBytes = log.sizeBytes;
   return kafkaErrors.NONE;
 }
 
 const hasFailed = (partition: FetchPartition) => partition.errorCode !== kafkaErrors.NONE;
 
-async function read(partition: FetchPartition, options: ReadOptions): Promise<number> {
+async function read(partition: FetchPartition, options: ReadOptions, isCommittedOnly: boolean): Promise<number> {
   try {
-    const records = await (partition.log as PartitionLog).read(partition.fetchOffset, options);
+    const log = partition.log as PartitionLog;
+    const records = await log.read(partition.fetchOffset, options);
+    if (isCommittedOnly && log.hasAborted && records.length > 0) {
+      partition.aborted = await log.abortedTransactions(partition.fetchOffset, endOf(records));
+    }
     partition.records = records;
     return records.length;
   } catch {
@@ -147,6 +162,19 @@ export function hasMoved(plan: FetchPlan): boolean {
   });
 }
 
+function endOf(records: Buffer): number {
+  let end = 0;
+  for (const at of walkBatches(records)) end = batchLastOffset(records, at) + 1;
+  return end;
+}
+
+/** True when a transaction has ended, and with it the waiting for records that were there already. */
+export function isReleased(plan: FetchPlan): boolean {
+  return plan.order.some(({ log, isHeldBack, readableOffset }) => {
+    return isHeldBack && log !== undefined && log.lastStableOffset > readableOffset;
+  });
+}
+
 /** About how many bytes arrived in all partitions since the pass. */
 export function arrivedBytes(plan: FetchPlan): number {
   let bytes = 0;
@@ -156,8 +184,8 @@ export function arrivedBytes(plan: FetchPlan): number {
 
 const unknownOffsets = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1 };
 
-export function describePartition(partition: FetchPartition): PartitionAnswer {
-  const { log, errorCode, partitionIndex, records } = partition;
+export function describePartition(partition: FetchPartition, isCommittedOnly: boolean): PartitionAnswer {
+  const { log, errorCode, partitionIndex, records, aborted } = partition;
   const isReadable = log !== undefined && errorCode !== kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION;
   const { highWatermark, lastStableOffset, logStartOffset } = isReadable ? log : unknownOffsets;
   return {
@@ -166,7 +194,7 @@ export function describePartition(partition: FetchPartition): PartitionAnswer {
     highWatermark,
     lastStableOffset,
     logStartOffset,
-    abortedTransactions: null,
+    abortedTransactions: isCommittedOnly ? aborted : null,
     records: records ?? noRecords,
   };
 }

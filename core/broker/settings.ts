@@ -37,6 +37,8 @@ export const defaultLimits: BrokerLimits = {
 export interface BrokerSettings extends ServiceSettings {
   /** Partitions of `__consumer_offsets`; fixed when the topic is created (`offsets.topic.num.partitions`). */
   readonly offsetsPartitionCount: number;
+  /** Partitions of `__transaction_state`; fixed when the topic is created (`transaction.state.log.num.partitions`). */
+  readonly transactionsPartitionCount: number;
 }
 
 export const defaultSettings: BrokerSettings = {
@@ -46,4 +48,6 @@ export const defaultSettings: BrokerSettings = {
   maxFetchWaitMs: 60_000,
   // Kafka's 50 spread the load over brokers; here they would only be 50 files to sync.
   offsetsPartitionCount: 8,
+  // One sync covers the transactions of all producers that end at the same time.
+  transactionsPartitionCount: 1,
 };

@@ -4,7 +4,9 @@ const maxNameLength = 249;
 
 export const offsetsTopic = '__consumer_offsets';
 
-const internalTopics: ReadonlySet<string> = new Set([offsetsTopic, '__transaction_state']);
+export const transactionsTopic = '__transaction_state';
+
+const internalTopics: ReadonlySet<string> = new Set([offsetsTopic, transactionsTopic]);
 
 /** Clients may read them and not write to them. */
 export function isInternalTopic(name: string): boolean {

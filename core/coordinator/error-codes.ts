@@ -3,6 +3,12 @@
 import { defineErrors } from '../base/errors.ts';
 
 export const coordinatorErrors = defineErrors('coordinator', {
+  'transactions-damaged': {
+    meaning:
+      'A record of the transactions topic cannot be decoded, so nobody knows how the transactions in it must end.',
+    fix: 'Restore the partition named here from a backup of the data directory; going on could commit what was aborted.',
+    retriable: false,
+  },
   'offsets-damaged': {
     meaning: 'A record of the offsets topic cannot be decoded, so the state of the consumer groups in it is not known.',
     fix: 'Restore the partition named here from a backup of the data directory; going on would lose committed offsets.',

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
+import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrorName, kafkaErrors } from '../protocol/kafka-errors.ts';
 import type { CommittedOffsets, OffsetPlace } from './committed-offsets.ts';
 import { type CoordinatorSettings, defaultCoordinatorSettings } from './coordinator-settings.ts';
@@ -17,7 +18,7 @@ import { GroupRunner } from './group-runner.ts';
 import { type Group, type GroupSnapshot, type JoinResult, newGroup, type SyncResult } from './group-state.ts';
 import { GroupStore, type OffsetToCommit } from './group-store.ts';
 import { loadCoordinatorState } from './load-state.ts';
-import { OffsetsLog } from './offsets-log.ts';
+import { OffsetsLog, type TxnProducer } from './offsets-log.ts';
 
 export interface CoordinatorOptions {
   /** The partitions of `__consumer_offsets`, in order. */
@@ -33,7 +34,7 @@ export async function openGroupCoordinator(options: CoordinatorOptions): Promise
   const now = { wallMs: options.clock.nowMs(), monotonicMs: options.clock.monotonicMs() };
   const state = await loadCoordinatorState(logs, now);
   options.logger.debug({ groups: state.groups.length }, 'consumer groups loaded');
-  const store = new GroupStore({ logs, offsets: state.offsets, clock: options.clock });
+  const store = new GroupStore({ logs, offsets: state.offsets, staged: state.staged, clock: options.clock });
   return new GroupCoordinator(options, store, state.groups);
 }
 
@@ -101,6 +102,40 @@ export class GroupCoordinator {
     return offsets.map((entry) => (isTooLong(entry) ? kafkaErrors.OFFSET_METADATA_TOO_LARGE : outcome));
   }
 
+  /** The same for offsets that count once the producer's transaction is committed; the caller vouches for the transaction. */
+  async commitInTransaction(
+    groupId: string,
+    { claim, producer }: { readonly claim: MemberClaim; readonly producer: TxnProducer },
+    offsets: readonly OffsetToCommit[],
+  ): Promise<number[]> {
+    // A producer that does not say for which member it commits is fenced by its epoch alone.
+    const isAnonymous = claim.generationId < 0 && claim.memberId === '' && claim.instanceId === null;
+    const errorCode = isAnonymous ? this.#refuse(groupId) : this.#checkCommit(groupId, claim);
+    if (errorCode !== kafkaErrors.NONE) return offsets.map(() => errorCode);
+    if (!this.#runners.has(groupId)) this.#create(groupId);
+    const maxBytes = this.#settings.maxOffsetMetadataBytes;
+    const isTooLong = (entry: OffsetToCommit) => Buffer.byteLength(entry.metadata) > maxBytes;
+    const accepted = offsets.filter((entry) => !isTooLong(entry));
+    const stage = () => this.#store.stageOffsets(groupId, producer, accepted);
+    const outcome = accepted.length === 0 ? kafkaErrors.NONE : await stage();
+    return offsets.map((entry) => (isTooLong(entry) ? kafkaErrors.OFFSET_METADATA_TOO_LARGE : outcome));
+  }
+
+  /** Writes the marker that ends a transaction into a partition of the offsets topic; resolves to an error code. */
+  appendMarker(partition: number, marker: TransactionMarker): Promise<number> {
+    return this.#store.appendMarker(partition, marker);
+  }
+
+  /** The partition of the offsets topic that holds the group. */
+  partitionOf(groupId: string): number {
+    return this.#store.partitionOf(groupId);
+  }
+
+  /** A transaction that has not ended may still change what is committed here. */
+  isUnstable(place: OffsetPlace): boolean {
+    return this.#store.staged.isPending(place);
+  }
+
   committed(place: OffsetPlace): CommittedOffset | undefined {
     return this.#store.offsets.get(place);
   }
@@ -164,6 +199,7 @@ export class GroupCoordinator {
     for (const { group } of [...this.#runners.values()]) {
       if (this.#isClosed) return;
       if (group.pendingMembers.size > 0 || this.#store.hasCommitsInFlight(group.id)) continue;
+      if (this.#store.staged.hasGroup(group.id)) continue;
       const places = this.#expiredOf(group);
       if (places.length > 0) await this.#store.appendTombstones(group.id, places);
       else if (group.phase === 'Empty' && !this.#store.offsets.hasGroup(group.id)) await this.#removeGroup(group.id);

@@ -1,6 +1,7 @@
 /** What groups make durable: their records, commits and tombstones; committed offsets follow in memory in the order of the log. */
 
 import type { Clock } from '../base/clock.ts';
+import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
 import type { CommittedOffsets, OffsetPlace } from './committed-offsets.ts';
 import {
@@ -12,7 +13,8 @@ import {
   offsetsPartitionOf,
 } from './group-records.ts';
 import type { GroupSnapshot } from './group-state.ts';
-import type { OffsetsLog, OffsetsRecord } from './offsets-log.ts';
+import type { OffsetsLog, OffsetsRecord, TxnProducer } from './offsets-log.ts';
+import type { StagedOffsets } from './staged-offsets.ts';
 
 export interface OffsetToCommit {
   readonly topic: string;
@@ -28,15 +30,26 @@ interface Commit {
 
 export class GroupStore {
   readonly offsets: CommittedOffsets;
+  readonly staged: StagedOffsets;
   readonly #clock: Clock;
   readonly #logs: readonly OffsetsLog[];
   /** Commits on their way to the log, by group: what expires or is deleted must reckon with them. */
   readonly #inFlight = new Map<string, Set<Commit>>();
 
-  constructor(options: { logs: readonly OffsetsLog[]; offsets: CommittedOffsets; clock: Clock }) {
+  constructor(options: {
+    logs: readonly OffsetsLog[];
+    offsets: CommittedOffsets;
+    staged: StagedOffsets;
+    clock: Clock;
+  }) {
     this.offsets = options.offsets;
+    this.staged = options.staged;
     this.#logs = options.logs;
     this.#clock = options.clock;
+  }
+
+  partitionOf(groupId: string): number {
+    return offsetsPartitionOf(groupId, this.#logs.length);
   }
 
   hasCommitsInFlight(groupId: string): boolean {
@@ -60,15 +73,7 @@ export class GroupStore {
   }
 
   async appendOffsets(groupId: string, offsets: readonly OffsetToCommit[]): Promise<number> {
-    const commitTimestampMs = this.#clock.nowMs();
-    const entries = offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
-      place: { groupId, topic, partition },
-      value: { offset, leaderEpoch, metadata, commitTimestampMs },
-    }));
-    const records = entries.map(({ place, value }) => ({
-      key: encodeOffsetKey(place),
-      value: encodeOffsetValue(value),
-    }));
+    const { entries, records } = this.#commitOf(groupId, offsets);
     const commit = { entries };
     this.#begin(groupId, commit);
     const errorCode = await this.#logOf(groupId).append(records, () => {
@@ -77,6 +82,28 @@ export class GroupStore {
     });
     this.#end(groupId, commit);
     return coordinatorError(errorCode);
+  }
+
+  /** The offsets count once the producer's transaction is committed. */
+  async stageOffsets(groupId: string, producer: TxnProducer, offsets: readonly OffsetToCommit[]): Promise<number> {
+    const { entries, records } = this.#commitOf(groupId, offsets);
+    const commit = { entries };
+    this.#begin(groupId, commit);
+    const errorCode = await this.#logOf(groupId).appendInTransaction(records, producer, () => {
+      this.#end(groupId, commit);
+      this.staged.stage(producer.producerId, entries);
+    });
+    this.#end(groupId, commit);
+    return coordinatorError(errorCode);
+  }
+
+  /** Ends a transaction in one partition of the offsets topic: what it staged there counts from now on, or is forgotten. */
+  appendMarker(partition: number, marker: TransactionMarker): Promise<number> {
+    const isHere = (groupId: string) => this.partitionOf(groupId) === partition;
+    return (this.#logs[partition] as OffsetsLog).appendMarker(marker, () => {
+      const ended = this.staged.end(marker.producerId, isHere);
+      if (marker.isCommit) for (const { place, value } of ended) this.offsets.apply(place, value);
+    });
   }
 
   async appendTombstones(groupId: string, places: readonly OffsetPlace[]): Promise<number> {
@@ -104,6 +131,19 @@ export class GroupStore {
     await Promise.all(this.#logs.map((log) => log.settled()));
   }
 
+  #commitOf(groupId: string, offsets: readonly OffsetToCommit[]) {
+    const commitTimestampMs = this.#clock.nowMs();
+    const entries = offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
+      place: { groupId, topic, partition },
+      value: { offset, leaderEpoch, metadata, commitTimestampMs },
+    }));
+    const records = entries.map(({ place, value }) => ({
+      key: encodeOffsetKey(place),
+      value: encodeOffsetValue(value),
+    }));
+    return { entries, records };
+  }
+
   #begin(groupId: string, commit: Commit): void {
     const commits = this.#inFlight.get(groupId) ?? new Set();
     this.#inFlight.set(groupId, commits.add(commit));
@@ -116,7 +156,7 @@ export class GroupStore {
   }
 
   #logOf(groupId: string): OffsetsLog {
-    return this.#logs[offsetsPartitionOf(groupId, this.#logs.length)] as OffsetsLog;
+    return this.#logs[this.partitionOf(groupId)] as OffsetsLog;
   }
 }
 

@@ -1,21 +1,19 @@
 /** One partition of `__consumer_offsets`: records in, applied to memory in log order once durable, and read back at start. */
 
 import type { Clock } from '../base/clock.ts';
-import { describeError } from '../base/errors.ts';
-import type { PartitionLog } from '../log/partition-log.ts';
-import { BatchBuilder } from '../protocol/batch-builder.ts';
-import { BATCH_HEADER_BYTES, batchLastOffset, batchSizeBytes } from '../protocol/batch-header.ts';
+import type { AppendResult, PartitionLog } from '../log/partition-log.ts';
+import { BatchBuilder, type BuildOptions } from '../protocol/batch-builder.ts';
+import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
-import { RecordCursor } from '../protocol/record-cursor.ts';
 import { coordinatorErrors } from './error-codes.ts';
+import { replayState, type StateReader, type StateRecord } from './state-log.ts';
 
-export interface OffsetsRecord {
-  readonly key: Buffer;
-  /** Null is a tombstone. */
-  readonly value: Buffer | null;
+export type OffsetsRecord = StateRecord;
+
+export interface TxnProducer {
+  readonly producerId: number;
+  readonly producerEpoch: number;
 }
-
-const replayReadBytes = 1_048_576;
 
 export class OffsetsLog {
   readonly #log: PartitionLog;
@@ -34,9 +32,42 @@ export class OffsetsLog {
    * of the log and only for what is durable. Resolves to the error code of the log, never rejects.
    */
   append(records: readonly OffsetsRecord[], apply: () => void): Promise<number> {
+    return this.#append(this.#batchOf(records, {}), apply);
+  }
+
+  /** The same for records that count once the producer's transaction is committed. */
+  appendInTransaction(records: readonly OffsetsRecord[], producer: TxnProducer, apply: () => void): Promise<number> {
+    const options = { producer: { ...producer, baseSequence: -1 }, isTransactional: true };
+    return this.#append(this.#batchOf(records, options), apply);
+  }
+
+  /** Ends the producer's transaction in this partition. */
+  appendMarker(marker: TransactionMarker, apply: () => void): Promise<number> {
+    return this.#applyInOrder(this.#log.appendMarker(marker), apply);
+  }
+
+  /** Resolves when everything appended so far is applied or refused. */
+  async settled(): Promise<void> {
+    await this.#applied;
+  }
+
+  /** Shows everything from the first record to the last; rejects with `coordinator/offsets-damaged` when something makes no sense. */
+  replay(reader: Pick<StateReader, 'onRecord' | 'onMarker'>): Promise<void> {
+    const damaged: StateReader['damaged'] = (details) => coordinatorErrors.error('offsets-damaged', details);
+    return replayState(this.#log, { ...reader, damaged });
+  }
+
+  #batchOf(records: readonly OffsetsRecord[], options: BuildOptions): Buffer {
     const timestampMs = this.#clock.nowMs();
     for (const { key, value } of records) this.#builder.appendRecord({ key, value, timestampMs });
-    const appended = this.#log.append(this.#builder.build(), { acks: -1, origin: 'coordinator' });
+    return this.#builder.build(options);
+  }
+
+  #append(batch: Buffer, apply: () => void): Promise<number> {
+    return this.#applyInOrder(this.#log.append(batch, { acks: -1, origin: 'coordinator' }), apply);
+  }
+
+  #applyInOrder(appended: Promise<AppendResult>, apply: () => void): Promise<number> {
     const before = this.#applied;
     const outcome = appended.then(
       async ({ errorCode }) => {
@@ -49,52 +80,4 @@ export class OffsetsLog {
     this.#applied = outcome;
     return outcome;
   }
-
-  /** Resolves when everything appended so far is applied or refused. */
-  async settled(): Promise<void> {
-    await this.#applied;
-  }
-
-  /** Shows every record from the first to the last; rejects with `coordinator/offsets-damaged` when one makes no sense. */
-  async replay(onRecord: (record: OffsetsRecord) => void): Promise<void> {
-    const cursor = new RecordCursor({ topic: this.#log.topic, partition: this.#log.partition });
-    const { failure, topic, partition } = this.#log;
-    if (failure !== undefined) {
-      const message = `the partition cannot be read: ${failure.message}`;
-      throw coordinatorErrors.error('offsets-damaged', { message, where: `${topic}-${partition}`, cause: failure });
-    }
-    let offset = this.#log.logStartOffset;
-    while (offset < this.#log.highWatermark) {
-      const batches = await this.#log.read(offset, { maxBytes: replayReadBytes, minOneBatch: true });
-      if (batches.length === 0) return;
-      cursor.reset(batches, offset);
-      this.#show(cursor, onRecord);
-      offset = offsetBehind(batches);
-    }
-  }
-
-  #show(cursor: RecordCursor, onRecord: (record: OffsetsRecord) => void): void {
-    while (cursor.next()) {
-      const key = Buffer.from(cursor.bytes.subarray(cursor.keyStart, cursor.keyEnd));
-      const { valueStart, valueEnd } = cursor;
-      const value = valueStart < 0 ? null : Buffer.from(cursor.bytes.subarray(valueStart, valueEnd));
-      try {
-        onRecord({ key, value });
-      } catch (cause) {
-        const where = `${this.#log.topic}-${this.#log.partition}, offset ${cursor.offset}`;
-        throw coordinatorErrors.error('offsets-damaged', { message: describeError(cause), where, cause });
-      }
-    }
-  }
-}
-
-/** The offset behind the last whole batch; it counts even where compaction left the batch without records. */
-function offsetBehind(batches: Buffer): number {
-  let last = -1;
-  let at = 0;
-  while (batches.length - at >= BATCH_HEADER_BYTES && batchSizeBytes(batches, at) <= batches.length - at) {
-    last = batchLastOffset(batches, at);
-    at += batchSizeBytes(batches, at);
-  }
-  return last + 1;
 }

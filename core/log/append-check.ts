@@ -15,8 +15,8 @@ import type { LogConfig } from './log-config.ts';
 import type { ProducerStamp } from './producer-table.ts';
 import { checkRecords } from './record-check.ts';
 
-/** Who appends: a client over the network, the broker's own topics, or a coordinator that may write control batches. */
-export type AppendOrigin = 'client' | 'internal' | 'coordinator';
+/** Who appends: a client over the network, one whose transaction the coordinator vouches for, the broker's own topics, or a coordinator that may write control batches. */
+export type AppendOrigin = 'client' | 'transaction' | 'internal' | 'coordinator';
 
 export interface AppendCheck {
   readonly config: LogConfig;
@@ -35,15 +35,16 @@ export function checkBatch(batch: Buffer, check: AppendCheck): BatchProblem | un
   const { config, origin } = check;
   const problem = validateBatch(batch, 0, batch.length, summary);
   if (problem !== undefined) return problem;
-  if (origin === 'client') {
-    const refused = clientProblem(batch, config);
+  if (origin === 'client' || origin === 'transaction') {
+    const refused = clientProblem(batch, check);
     if (refused !== undefined) return refused;
   }
   if (batch.length > config.segmentBytes) {
     const message = `the batch of ${batch.length} bytes is larger than a segment (segment.bytes ${config.segmentBytes})`;
     return { errorCode: kafkaErrors.RECORD_LIST_TOO_LARGE, message };
   }
-  return producerProblem(batch) ?? checkRecords(batch, summary, check);
+  const unknown = origin === 'coordinator' ? undefined : producerProblem(batch);
+  return unknown ?? checkRecords(batch, summary, check);
 }
 
 /** The producer's part of the header, or undefined when the producer is not idempotent. Control batches have no sequence. */
@@ -55,10 +56,11 @@ export function producerStampOf(batch: Buffer, at: number): ProducerStamp | unde
     producerEpoch: batchProducerEpoch(batch, at),
     baseSequence: batchBaseSequence(batch, at),
     lastOffsetDelta: batchLastOffsetDelta(batch, at),
+    isTransactional: isTransactional(batch, at),
   };
 }
 
-function clientProblem(batch: Buffer, config: LogConfig): BatchProblem | undefined {
+function clientProblem(batch: Buffer, { config, origin }: AppendCheck): BatchProblem | undefined {
   if (batch.length > config.maxMessageBytes) {
     const message = `the batch of ${batch.length} bytes is larger than max.message.bytes ${config.maxMessageBytes}`;
     return { errorCode: kafkaErrors.MESSAGE_TOO_LARGE, message };
@@ -66,7 +68,7 @@ function clientProblem(batch: Buffer, config: LogConfig): BatchProblem | undefin
   if (isControl(batch, 0)) return invalid('a client may not write control batches');
   if ((batchAttributes(batch, 0) & ~knownAttributes) !== 0)
     return invalid('the batch has attributes no client may set');
-  if (isTransactional(batch, 0)) {
+  if (isTransactional(batch, 0) && origin !== 'transaction') {
     return { errorCode: kafkaErrors.INVALID_TXN_STATE, message: 'the partition is in no ongoing transaction' };
   }
   return undefined;
@@ -74,6 +76,7 @@ function clientProblem(batch: Buffer, config: LogConfig): BatchProblem | undefin
 
 function producerProblem(batch: Buffer): BatchProblem | undefined {
   const producerId = batchProducerId(batch, 0);
+  if (producerId < 0 && isTransactional(batch, 0)) return invalid('a transactional batch needs a producer id');
   if (producerId < 0 || isControl(batch, 0)) return undefined;
   if (batchBaseSequence(batch, 0) < 0) return invalid(`producer ${producerId} sends no sequence`);
   if (batchProducerEpoch(batch, 0) < 0) return invalid(`producer ${producerId} sends no epoch`);

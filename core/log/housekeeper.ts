@@ -155,9 +155,9 @@ function isReady({ state, writer }: LogParts): boolean {
   return state.isConfigured && writer.failure === undefined;
 }
 
-async function planOf({ state, services }: LogParts, nowMs: number): Promise<CompactionPlan | undefined> {
+async function planOf({ state, services, log }: LogParts, nowMs: number): Promise<CompactionPlan | undefined> {
   const segments = state.segments.all();
   const needsTimes = state.config.minCompactionLagMs > 0 || state.config.maxCompactionLagMs < Number.MAX_SAFE_INTEGER;
   if (needsTimes) for (const segment of segments.slice(0, -1)) await services.indexes.of(segment);
-  return planCompaction({ ...state, segments, lastStableOffset: state.highWatermark, nowMs }, state.config);
+  return planCompaction({ ...state, segments, lastStableOffset: log.lastStableOffset, nowMs }, state.config);
 }

@@ -1,5 +1,6 @@
 /** Reads whole batches of one log below a limit: from the tail cache, else with as few positional reads as there can be. */
 
+import type { Disk } from '../base/disk.ts';
 import {
   BATCH_HEADER_BYTES,
   batchBaseOffset,
@@ -7,6 +8,8 @@ import {
   batchMagic,
   batchSizeBytes,
 } from '../protocol/batch-header.ts';
+import type { AbortedTransaction } from './aborted-index.ts';
+import { AbortedReader } from './aborted-reader.ts';
 import { logErrors } from './error-codes.ts';
 import type { Gate } from './gate.ts';
 import type { IndexCache } from './index-cache.ts';
@@ -21,6 +24,8 @@ export interface ReadOptions {
   readonly maxBytes: number;
   /** Return the first batch even when it alone is larger than `maxBytes`. */
   readonly minOneBatch: boolean;
+  /** Only batches before this offset; up to the high watermark unless told. */
+  readonly limitOffset?: number | undefined;
   /** Where bytes read from files go; fresh memory unless told. */
   readonly memory?: ReadMemory | undefined;
 }
@@ -33,6 +38,7 @@ interface ReadMemory {
 const freshMemory: ReadMemory = { take: (minBytes) => Buffer.allocUnsafeSlow(minBytes) };
 
 export interface LogReaderOptions {
+  readonly disk: Disk;
   readonly state: LogState;
   readonly gate: Gate;
   readonly files: OpenFiles;
@@ -63,10 +69,12 @@ export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #state: LogState;
   readonly #hints = new Map<number, Place>();
+  readonly #aborted: AbortedReader;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
     this.#state = options.state;
+    this.#aborted = new AbortedReader(options);
   }
 
   /**
@@ -76,14 +84,20 @@ export class LogReader {
   async read(fromOffset: number, asked: ReadOptions): Promise<Buffer> {
     const options = { ...asked, maxBytes: Math.min(asked.maxBytes, maxReadBytes) };
     this.#checkRange(fromOffset);
-    const limitOffset = this.#state.highWatermark;
+    const limitOffset = Math.min(options.limitOffset ?? Number.POSITIVE_INFINITY, this.#state.highWatermark);
     if (fromOffset >= limitOffset) return noBytes;
-    const cached = this.#options.tailCache.read(this.#state, { fromOffset, limitOffset, ...options });
+    const cached = this.#options.tailCache.read(this.#state, { ...options, fromOffset, limitOffset });
     if (cached !== undefined) return cached.length === 1 ? cached[0]! : Buffer.concat(cached);
-    return this.#options.gate.shared(() => {
+    return this.#options.gate.shared(async () => {
       this.#checkRange(fromOffset);
-      return this.#readFiles(fromOffset, options);
+      const bytes = await this.#readFiles(fromOffset, options);
+      return options.limitOffset === undefined ? bytes : batchesBefore(bytes, limitOffset);
     });
+  }
+
+  /** The aborted transactions with a record in [fromOffset, toOffset). */
+  async abortedTransactions(fromOffset: number, toOffset: number): Promise<readonly AbortedTransaction[]> {
+    return this.#options.gate.shared(() => this.#aborted.find(fromOffset, toOffset));
   }
 
   /** The first visible record at or behind the log start whose timestamp is at least `timestampMs`. */
@@ -240,4 +254,11 @@ export class LogReader {
   #damaged({ segment, position }: Place, message: string): Error {
     return logErrors.error('damaged', { message, where: `${segment.logPath}, position ${position}` });
   }
+}
+
+/** The leading batches of `bytes` that begin before `offset`. */
+function batchesBefore(bytes: Buffer, offset: number): Buffer {
+  let at = 0;
+  while (at < bytes.length && batchBaseOffset(bytes, at) < offset) at += batchSizeBytes(bytes, at);
+  return bytes.subarray(0, at);
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Disk, DiskFile } from '../base/disk.ts';
 import { MillraceError, messageOf } from '../base/errors.ts';
+import type { AbortedTransaction } from './aborted-index.ts';
 import { AckQueue, type Answer } from './ack-queue.ts';
 import type { Committer } from './committer.ts';
 import { logErrors } from './error-codes.ts';
@@ -26,6 +27,8 @@ export interface QueuedAppend {
   readonly producerId: number;
   /** What the producer table held before this batch; only meaningful when `producerId` is not -1. */
   readonly producerBefore: ProducerEntry | undefined;
+  /** What a marker adds to the index of aborted transactions. */
+  readonly aborted?: AbortedTransaction | undefined;
   /** Called once: with undefined when the ack point is reached, else with what went wrong. */
   readonly answer: Answer;
 }
@@ -192,6 +195,7 @@ export class LogWriter {
     active.rollBaseMs ??= this.#options.clock.nowMs();
     for (const append of round) {
       active.note(append.batch, 0, this.#state.config.indexIntervalBytes);
+      if (append.aborted !== undefined) active.noteAborted(append.aborted);
       this.#options.tailCache.add(this.#state, append.batch, append);
       if (append.ackPoint === 'written') append.answer(undefined);
       else this.#acks.push(append.nextOffset, append.answer);
@@ -205,6 +209,7 @@ export class LogWriter {
     if (this.#failure !== undefined || offset <= this.#state.highWatermark) return;
     this.#state.highWatermark = offset;
     this.#state.visibleEnd = end;
+    this.#state.producers.transactions.reached(offset);
     this.#acks.reached(offset);
     this.#options.onAdvance();
   }
@@ -232,6 +237,7 @@ export class LogWriter {
     this.#state.segments.push(started.segment);
     this.#state.visibleEnd = { segment: started.segment, position: 0 };
     await oldFile.close();
+    old.aborted = undefined;
     this.#options.onRoll(old);
   }
 

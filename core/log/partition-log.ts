@@ -2,15 +2,19 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { MillraceError } from '../base/errors.ts';
-import { batchLastOffsetDelta, batchMaxTimestampMs, isTransactional } from '../protocol/batch-header.ts';
+import { batchLastOffsetDelta, batchMaxTimestampMs } from '../protocol/batch-header.ts';
 import type { RecordError } from '../protocol/batch-validate.ts';
+import { encodeMarker, type TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, checkBatch, producerStampOf } from './append-check.ts';
 import { stampBatch } from './batch-stamp.ts';
 import type { LogReader, ReadOptions } from './log-reader.ts';
 import type { LogState } from './log-state.ts';
 import type { AckPoint, LogWriter } from './log-writer.ts';
-import type { ProducerBatch } from './producer-table.ts';
+import type { OpenTransaction } from './open-transactions.ts';
+import { abortedBy } from './producer-recovery.ts';
+import type { ProducerBatch, ProducerEntry } from './producer-table.ts';
 import type { TimestampOffset } from './timestamp-search.ts';
 
 /** When an append with acks=1 and with acks=all is answered, and whether anything is synced at all. */
@@ -78,9 +82,12 @@ export class PartitionLog {
     return this.#state.highWatermark;
   }
 
-  /** What `read_committed` consumers may see; the high watermark while there are no transactions. */
+  /** What `read_committed` consumers may see: the high watermark, or the first offset of the first transaction that has not ended below it. */
   get lastStableOffset(): number {
-    return this.#state.highWatermark;
+    const { highWatermark, logStartOffset, producers } = this.#state;
+    const unstable = producers.transactions.firstOffset;
+    if (unstable === undefined || unstable >= highWatermark) return highWatermark;
+    return Math.max(unstable, logStartOffset);
   }
 
   /** The offset the next record gets. */
@@ -128,7 +135,6 @@ export class PartitionLog {
         : state.producers.record(stamp, {
             baseOffset,
             timestampMs: batchMaxTimestampMs(batch, 0),
-            isTransactional: isTransactional(batch, 0),
             nowMs,
           });
     const nextOffset = baseOffset + batchLastOffsetDelta(batch, 0) + 1;
@@ -144,6 +150,60 @@ export class PartitionLog {
         answer: (error) => resolve(this.#result({ baseOffset, logAppendTimeMs, error })),
       });
     });
+  }
+
+  /**
+   * Ends the producer's transaction in this partition, if there is one, and refuses older epochs of the producer from now
+   * on. Resolves when the marker is as durable as the mode asks; never rejects.
+   */
+  appendMarker(marker: TransactionMarker): Promise<AppendResult> {
+    const failure = this.failure;
+    if (failure !== undefined) return Promise.resolve(this.#refused(kafkaErrors.KAFKA_STORAGE_ERROR, failure.message));
+    const state = this.#state;
+    const errorCode = state.producers.checkMarker(marker);
+    if (errorCode !== kafkaErrors.NONE) {
+      const message = `epoch ${marker.producerEpoch} of producer ${marker.producerId} is older than what is known here`;
+      return Promise.resolve(this.#refused(errorCode, message));
+    }
+    const nowMs = this.#options.clock.nowMs();
+    const batch = encodeMarker(marker, nowMs);
+    const baseOffset = state.logEndOffset;
+    stampBatch(batch, { baseOffset, leaderEpoch: state.leaderEpoch, logAppendTimeMs: undefined });
+    const aborted = abortedBy(state.producers, marker, baseOffset);
+    const producerBefore = state.producers.recordMarker(marker, { offset: baseOffset, nowMs });
+    state.logEndOffset = baseOffset + 1;
+    return new Promise((resolve) => {
+      this.#writer.push({
+        ...{ batch, baseOffset, nextOffset: baseOffset + 1, ackPoint: this.#ackPoint(-1) },
+        ...{ producerId: marker.producerId, producerBefore, aborted },
+        answer: (error) => resolve(this.#result({ baseOffset, logAppendTimeMs: undefined, error })),
+      });
+    });
+  }
+
+  /** Transactions without a marker, in the order of their first offsets. */
+  openTransactions(): Iterable<OpenTransaction> {
+    return this.#state.producers.transactions.open();
+  }
+
+  /** Where the producer's open transaction begins; -1 when it has none here. */
+  openTransactionOf(producerId: number): number {
+    return this.#state.producers.get(producerId)?.currentTxnFirstOffset ?? -1;
+  }
+
+  /** What is known of the producers that wrote here. */
+  producers(): Iterable<ProducerEntry> {
+    return this.#state.producers.entries();
+  }
+
+  /** False when no transaction that can still be read was aborted. */
+  get hasAborted(): boolean {
+    return this.#state.segments.all().some((segment) => segment.abortedBytes > 0);
+  }
+
+  /** The aborted transactions with a record in [fromOffset, toOffset). Rejects with `log/damaged` or a disk error. */
+  async abortedTransactions(fromOffset: number, toOffset: number): Promise<readonly AbortedTransaction[]> {
+    return this.#reader.abortedTransactions(fromOffset, toOffset);
   }
 
   /**

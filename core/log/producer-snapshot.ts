@@ -19,6 +19,9 @@ const crcCoversFrom = 6;
 /** int64 id, int16 epoch, int32 last sequence, int64 last offset, int32 offset delta, int64 timestamp, int32 coordinator epoch, int64 first offset of the open transaction. */
 const rowBytes = 46;
 
+/** Stands for a producer that has appended no batch with a sequence: a coordinator's, or one that a marker fenced. */
+const noBatch: ProducerBatch = { firstSequence: -1, lastSequence: -1, lastOffset: -1, offsetDelta: 0, timestampMs: -1 };
+
 export interface SnapshotContent {
   readonly producers: ProducerTable;
   /** The snapshot describes the log before this offset; batches from there on are left out. */
@@ -45,13 +48,18 @@ export async function writeSnapshot(disk: Disk, folder: string, content: Snapsho
 export function encodeSnapshot({ producers, endOffset }: SnapshotContent): Buffer {
   const rows: [ProducerEntry, ProducerBatch][] = [];
   for (const entry of producers.entries()) {
-    for (const batch of entry.batches) if (batch.lastOffset < endOffset) rows.push([entry, batch]);
+    const batches = entry.batches.filter((batch) => batch.lastOffset < endOffset);
+    const isKnownOtherwise =
+      entry.batches.length === 0 || producers.transactions.firstOffsetAt(entry.producerId, endOffset) !== -1;
+    if (batches.length === 0 && isKnownOtherwise) rows.push([entry, noBatch]);
+    else for (const batch of batches) rows.push([entry, batch]);
   }
   const bytes = Buffer.alloc(headerBytes + rows.length * rowBytes);
   bytes.writeInt16BE(version, 0);
   bytes.writeInt32BE(rows.length, crcCoversFrom);
   rows.forEach(([entry, batch], index) => {
-    writeRow(bytes, headerBytes + index * rowBytes, { entry, batch, endOffset });
+    const txnFirstOffset = producers.transactions.firstOffsetAt(entry.producerId, endOffset);
+    writeRow(bytes, headerBytes + index * rowBytes, { entry, batch, txnFirstOffset });
   });
   bytes.writeUInt32BE(crc32c(bytes, crcCoversFrom), 2);
   return bytes;
@@ -76,7 +84,7 @@ export function decodeSnapshot(bytes: Buffer, nowMs: number): ProducerEntry[] | 
 function writeRow(
   bytes: Buffer,
   at: number,
-  { entry, batch, endOffset }: { entry: ProducerEntry; batch: ProducerBatch; endOffset: number },
+  { entry, batch, txnFirstOffset }: { entry: ProducerEntry; batch: ProducerBatch; txnFirstOffset: number },
 ): void {
   bytes.writeBigInt64BE(BigInt(entry.producerId), at);
   bytes.writeInt16BE(entry.producerEpoch, at + 8);
@@ -85,8 +93,7 @@ function writeRow(
   bytes.writeInt32BE(batch.offsetDelta, at + 22);
   bytes.writeBigInt64BE(BigInt(batch.timestampMs), at + 26);
   bytes.writeInt32BE(entry.coordinatorEpoch, at + 34);
-  const isOpen = entry.currentTxnFirstOffset !== -1 && entry.currentTxnFirstOffset < endOffset;
-  bytes.writeBigInt64BE(BigInt(isOpen ? entry.currentTxnFirstOffset : -1), at + 38);
+  bytes.writeBigInt64BE(BigInt(txnFirstOffset), at + 38);
 }
 
 function readRow(bytes: Buffer, at: number, nowMs: number): ProducerEntry {

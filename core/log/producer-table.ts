@@ -1,6 +1,8 @@
 /** What a partition remembers of its idempotent producers: pure; decides whether a batch is next, a repetition or out of order. */
 
+import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
+import { OpenTransactions } from './open-transactions.ts';
 
 /** Kafka's bound: a producer has at most five requests under way, so at most five batches can come again. */
 export const rememberedBatches = 5;
@@ -11,8 +13,10 @@ const maxSequence = 0x7fff_ffff;
 export interface ProducerStamp {
   readonly producerId: number;
   readonly producerEpoch: number;
+  /** -1 in the batches of a coordinator: they are never sent again. */
   readonly baseSequence: number;
   readonly lastOffsetDelta: number;
+  readonly isTransactional: boolean;
 }
 
 export interface ProducerBatch {
@@ -46,6 +50,7 @@ export type SequenceVerdict =
 const next: SequenceVerdict = { kind: 'next' };
 
 export class ProducerTable {
+  readonly transactions = new OpenTransactions();
   readonly #entries = new Map<number, ProducerEntry>();
   readonly #maxProducers: number;
 
@@ -74,6 +79,11 @@ export class ProducerTable {
       const message = `epoch ${stamp.producerEpoch} of producer ${stamp.producerId} is older than its epoch ${entry.producerEpoch} here`;
       return { kind: 'refused', errorCode: kafkaErrors.INVALID_PRODUCER_EPOCH, message };
     }
+    if (entry.currentTxnFirstOffset !== -1 && !stamp.isTransactional) {
+      const message = `producer ${stamp.producerId} has an open transaction here and wrote outside of it`;
+      return { kind: 'refused', errorCode: kafkaErrors.INVALID_TXN_STATE, message };
+    }
+    if (stamp.baseSequence < 0) return next;
     const expected = stamp.producerEpoch === entry.producerEpoch ? expectedSequence(entry) : 0;
     if (expected === undefined || stamp.baseSequence === expected) return next;
     const duplicate = stamp.producerEpoch === entry.producerEpoch ? findDuplicate(entry, stamp) : undefined;
@@ -85,7 +95,7 @@ export class ProducerTable {
   /** Remembers an appended batch; returns the entry it replaced, for `restore`. */
   record(
     stamp: ProducerStamp,
-    appended: { baseOffset: number; timestampMs: number; isTransactional: boolean; nowMs: number },
+    appended: { baseOffset: number; timestampMs: number; nowMs: number },
   ): ProducerEntry | undefined {
     const before = this.#entries.get(stamp.producerId);
     const batch: ProducerBatch = {
@@ -95,17 +105,53 @@ export class ProducerTable {
       offsetDelta: stamp.lastOffsetDelta,
       timestampMs: appended.timestampMs,
     };
-    const isSameEpoch = before?.producerEpoch === stamp.producerEpoch;
+    const known = before?.producerEpoch === stamp.producerEpoch ? before.batches : [];
     const openTxn = before?.currentTxnFirstOffset ?? -1;
+    const isFirst = openTxn === -1 && stamp.isTransactional;
+    if (isFirst) this.transactions.begin({ ...stamp, firstOffset: appended.baseOffset });
     this.put({
       producerId: stamp.producerId,
       producerEpoch: stamp.producerEpoch,
-      batches: isSameEpoch ? [...before.batches.slice(1 - rememberedBatches), batch] : [batch],
+      batches: stamp.baseSequence < 0 ? known : [...known.slice(1 - rememberedBatches), batch],
       lastSeenMs: appended.nowMs,
       coordinatorEpoch: before?.coordinatorEpoch ?? -1,
-      currentTxnFirstOffset: openTxn === -1 && appended.isTransactional ? appended.baseOffset : openTxn,
+      currentTxnFirstOffset: isFirst ? appended.baseOffset : openTxn,
     });
     return before;
+  }
+
+  /** Why a marker may not be appended, or NONE. */
+  checkMarker(marker: TransactionMarker): number {
+    const entry = this.#entries.get(marker.producerId);
+    if (entry === undefined) return kafkaErrors.NONE;
+    if (marker.producerEpoch < entry.producerEpoch) return kafkaErrors.INVALID_PRODUCER_EPOCH;
+    const isOld = marker.coordinatorEpoch < entry.coordinatorEpoch;
+    return isOld ? kafkaErrors.TRANSACTION_COORDINATOR_FENCED : kafkaErrors.NONE;
+  }
+
+  /** A marker ends the producer's transaction, if there is one; returns the entry it replaced, for `restore`. */
+  recordMarker(marker: TransactionMarker, appended: { offset: number; nowMs: number }): ProducerEntry | undefined {
+    const { producerId, producerEpoch, coordinatorEpoch } = marker;
+    const before = this.#entries.get(producerId);
+    const firstOffset = before?.currentTxnFirstOffset ?? -1;
+    if (firstOffset !== -1) this.transactions.end(firstOffset, appended.offset);
+    this.put({
+      producerId,
+      producerEpoch,
+      batches: before?.producerEpoch === producerEpoch ? before.batches : [],
+      lastSeenMs: appended.nowMs,
+      coordinatorEpoch,
+      currentTxnFirstOffset: -1,
+    });
+    return before;
+  }
+
+  /** Takes what a snapshot holds. */
+  load(entries: readonly ProducerEntry[]): void {
+    for (const entry of entries) this.put(entry);
+    const open = entries.filter((entry) => entry.currentTxnFirstOffset !== -1);
+    open.sort((a, b) => a.currentTxnFirstOffset - b.currentTxnFirstOffset);
+    for (const entry of open) this.transactions.begin({ ...entry, firstOffset: entry.currentTxnFirstOffset });
   }
 
   /** Puts an entry as it is, newest in order; the least recently used goes when there are too many. */
@@ -118,11 +164,16 @@ export class ProducerTable {
   /** Takes an append back: `before` is what `record` returned for it. Undo the last append first. */
   restore(producerId: number, before: ProducerEntry | undefined): void {
     const undone = this.#entries.get(producerId);
+    const opened = undone?.currentTxnFirstOffset ?? -1;
+    const wasOpen = before?.currentTxnFirstOffset ?? -1;
+    if (opened !== -1 && wasOpen === -1) this.transactions.undoBegin(opened);
+    else if (opened === -1 && wasOpen !== -1) this.transactions.undoEnd(wasOpen);
     if (before !== undefined) this.#entries.set(producerId, before);
     else if (undone?.batches[0] !== undefined) {
       // Were the producer unknown again, its second batch could overtake the first one that it must now send again.
-      this.#entries.set(producerId, { ...undone, batches: [], startSequence: undone.batches[0].firstSequence });
-    }
+      const startSequence = undone.batches[0].firstSequence;
+      this.#entries.set(producerId, { ...undone, batches: [], startSequence, currentTxnFirstOffset: -1 });
+    } else this.#entries.delete(producerId);
   }
 
   /** Forgets producers that appended nothing since `beforeMs` and have no open transaction; returns how many. */

@@ -3,17 +3,16 @@
 import type { Disk, DiskFile } from '../base/disk.ts';
 import type { Logger } from '../base/logger.ts';
 import { BATCH_HEADER_BYTES, batchBaseOffset, batchLastOffset, batchMaxTimestampMs } from '../protocol/batch-header.ts';
-import { readActiveCheckpoint, removeActiveCheckpoint } from './active-checkpoint.ts';
+import { readActiveCheckpoint } from './active-checkpoint.ts';
 import { logErrors } from './error-codes.ts';
 import { readIndexes, type SegmentIndexes } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
-import { loadNewestSnapshot, replayBatch } from './producer-recovery.ts';
-import { decodeSnapshot } from './producer-snapshot.ts';
-import { ProducerTable } from './producer-table.ts';
+import type { ProducerTable } from './producer-table.ts';
 import { Segment } from './segment.ts';
 import { settleSegmentFiles } from './segment-files.ts';
 import { type ScanEnd, scanSegment } from './segment-scan.ts';
 import { judgeTail } from './tail-judge.ts';
+import { recoverProducers } from './transaction-recovery.ts';
 
 export interface RecoveryOptions {
   readonly disk: Disk;
@@ -58,6 +57,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
     });
   }
   const producers = await recoverProducers(options, segments);
+  await writeMissingIndexes(options.disk, segments);
   // A crash in `os` mode may have cut records that were already deleted; new ones go behind them.
   if (options.logStartOffset > logEndOffset) await begin(options, segments);
   const active = segments.at(-1)!;
@@ -116,6 +116,8 @@ async function openOne(options: RecoveryOptions, listed: Segment, next: Segment 
   const opened = (await resumed(disk, listed, indexes)) ?? Segment.empty(listed);
   // The records' own time, but never one of the future: the segment would not end by age.
   if (opened.rollBaseMs !== undefined) opened.rollBaseMs = Math.min(opened.rollBaseMs, nowMs);
+  // Made with the producers, or read from its file.
+  opened.aborted = undefined;
   await withFile(disk, listed, async (file) => {
     const end = await scanSegment(file, {
       position: opened.sizeBytes,
@@ -202,52 +204,19 @@ async function cutOrRefuse(options: RecoveryOptions, broken: BrokenSegment): Pro
   await file.truncate(end.position);
 }
 
-async function recoverProducers(options: RecoveryOptions, segments: readonly Segment[]): Promise<ProducerTable> {
-  const { disk, folder, nowMs } = options;
-  const table = new ProducerTable({ maxProducers: options.maxProducers });
-  const endOffset = segments.at(-1)!.nextOffset;
-  const fromOffset =
-    (await loadCheckpoint(options, segments.at(-1)!, table)) ??
-    (await loadNewestSnapshot(disk, table, { folder, endOffset, nowMs }));
-  if (fromOffset >= endOffset) return table;
-  for (const segment of segments.slice(indexOfFloor(segments, fromOffset))) {
-    await withFile(disk, segment, (file) =>
-      scanSegment(file, {
-        position: segment.indexes?.offsets.lookup(fromOffset) ?? 0,
-        sizeBytes: segment.sizeBytes,
-        minOffset: segment.baseOffset,
-        onBatch: (buffer, at) => {
-          if (batchBaseOffset(buffer, at) >= fromOffset) replayBatch(table, buffer, { at, nowMs });
-        },
-      }),
-    );
+/** Of aborted transactions, where recovery had to make them; the active segment's is written when it ends. */
+async function writeMissingIndexes(disk: Disk, segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments.slice(0, -1)) {
+    if (segment.aborted === undefined) continue;
+    await segment.writeAborted(disk, segment.aborted);
+    segment.aborted = undefined;
   }
-  return table;
-}
-
-/** The producers as the checkpoint of the active segment has them; the offset from which batches must be replayed, or undefined. */
-async function loadCheckpoint(
-  { disk, isClean, nowMs }: RecoveryOptions,
-  active: Segment,
-  table: ProducerTable,
-): Promise<number | undefined> {
-  // A clean stop wrote a snapshot of the very end.
-  const checkpoint = isClean ? undefined : await readActiveCheckpoint(disk, active);
-  if (checkpoint === undefined) return undefined;
-  if (checkpoint.nextOffset > active.nextOffset) {
-    // It describes batches that are gone; others will stand in their places.
-    await removeActiveCheckpoint(disk, active.folder);
-    return undefined;
-  }
-  const entries = decodeSnapshot(checkpoint.producers, nowMs);
-  if (entries === undefined) return undefined;
-  for (const entry of entries) table.put(entry);
-  return checkpoint.nextOffset;
 }
 
 /** The indexes of one segment, made anew from its batches and written. */
 export async function rebuildIndexes(disk: Disk, segment: Segment, indexIntervalBytes: number) {
   const fresh = Segment.empty(segment);
+  fresh.aborted = undefined;
   await withFile(disk, segment, (file) =>
     scanSegment(file, {
       position: 0,

@@ -64,7 +64,7 @@ async function dropSegments(parts: LogParts, segments: readonly Segment[]): Prom
 
 /** The data file last: an index without it is removed at the next start. */
 export async function renameAway(disk: Disk, segment: Segment): Promise<void> {
-  for (const suffix of ['.index', '.timeindex', '.snapshot', '.log'] as const) {
+  for (const suffix of ['.index', '.timeindex', '.txnindex', '.snapshot', '.log'] as const) {
     const file = segment.filePath(suffix);
     if (suffix === '.log') await disk.rename(file, `${file}${deletedSuffix}`);
     else await disk.remove(file);

@@ -32,5 +32,6 @@ export async function swapIn(parts: LogParts, group: readonly Segment[], cleaned
   }
   unlinkLater(parts, group);
   await cleaned.writeIndexes(disk);
+  cleaned.aborted = undefined;
   indexes.manage(cleaned);
 }

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Disk } from '../base/disk.ts';
 import { batchLastOffset, batchMaxTimestampMs, batchSizeBytes } from '../protocol/batch-header.ts';
+import { AbortedIndex, type AbortedTransaction } from './aborted-index.ts';
 import type { SegmentSuffix } from './file-names.ts';
 import { segmentFileName } from './file-names.ts';
 import { OffsetIndex } from './offset-index.ts';
@@ -22,6 +23,11 @@ export class Segment {
   /** Not part of the log any more: deleted, or replaced by a compacted segment. */
   isRetired = false;
 
+  /** Undefined while it is only on disk. */
+  aborted: AbortedIndex | undefined;
+  /** The size of the index of aborted transactions: nobody asks for it when it is empty. */
+  abortedBytes = 0;
+
   #offsetIndex: OffsetIndex | undefined;
   #timeIndex: TimeIndex | undefined;
   #bytesSinceEntry = 0;
@@ -37,6 +43,7 @@ export class Segment {
     const segment = new Segment(options);
     segment.#offsetIndex = new OffsetIndex(options.baseOffset);
     segment.#timeIndex = new TimeIndex(options.baseOffset);
+    segment.aborted = new AbortedIndex();
     return segment;
   }
 
@@ -90,6 +97,12 @@ export class Segment {
     this.nextOffset = lastOffset + 1;
   }
 
+  /** A marker in this segment aborts the transaction. */
+  noteAborted(transaction: AbortedTransaction): void {
+    this.aborted?.append(transaction);
+    this.abortedBytes = this.aborted?.sizeBytes ?? 0;
+  }
+
   /**
    * Writes the indexes as they are now, the time index with an entry that closes it. Synced: the largest timestamp of a
    * segment is taken from its time index, and a short one would pass for whole.
@@ -100,6 +113,12 @@ export class Segment {
     if (this.maxTimestampMs >= 0) indexes.times.append(this.maxTimestampMs, this.offsetOfMaxTimestamp);
     await overwrite(disk, this.filePath('.index'), indexes.offsets.bytes());
     await overwrite(disk, this.filePath('.timeindex'), indexes.times.bytes());
+    if (this.aborted !== undefined) await this.writeAborted(disk, this.aborted);
+  }
+
+  /** Also when there are none: a file that is missing means that nobody knows. */
+  async writeAborted(disk: Disk, aborted: AbortedIndex): Promise<void> {
+    await overwrite(disk, this.filePath('.txnindex'), aborted.bytes());
   }
 }
 

@@ -71,6 +71,11 @@ export function setProducer(buffer: Buffer, at: number, producer: BatchProducer)
   putInt32(buffer, at + 53, producer.baseSequence);
 }
 
+/** Makes the batch a control batch. Seal the batch afterwards. */
+export function setControl(buffer: Buffer, at: number): void {
+  buffer[at + 22] = buffer[at + 22]! | 0x20;
+}
+
 /** Marks the batch as part of a transaction. Seal the batch afterwards. */
 export function setTransactional(buffer: Buffer, at: number): void {
   buffer[at + 22] = buffer[at + 22]! | 0x10;

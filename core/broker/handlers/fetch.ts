@@ -12,6 +12,7 @@ import {
   dropRecords,
   type FetchPlan,
   hasMoved,
+  isReleased,
   type PassResult,
   planFetch,
   readPass,
@@ -25,9 +26,7 @@ const minShareBytes = 65_536;
 
 export function fetchHandler(services: Services): ApiHandler {
   return defineHandler(fetchApi, {
-    leavesOut:
-      'fetch sessions (every request is a full one, session id 0), rack awareness, versions with topic ids; ' +
-      'no transactions, so the last stable offset is the high watermark',
+    leavesOut: 'fetch sessions (every request is a full one, session id 0), rack awareness, versions with topic ids',
     handle: (request, call) => fetch(services, request, call),
   });
 }
@@ -44,8 +43,12 @@ async function fetch(services: Services, request: Request, call: Call): Promise<
     services.fetchBudget.give(totalBytes);
     memory.giveBack();
   });
+  const { isCommittedOnly } = plan;
   return {
-    responses: plan.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(describePartition) })),
+    responses: plan.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map((partition) => describePartition(partition, isCommittedOnly)),
+    })),
   };
 }
 
@@ -99,7 +102,7 @@ class FetchWait {
   /** Resolves when about that many bytes arrived; an early wake-up costs one more look at the log, never an answer. */
   async forBytes(missingBytes: number): Promise<void> {
     do await this.#once();
-    while (!this.isOver() && !this.#hasGone() && arrivedBytes(this.#plan) < missingBytes);
+    while (!this.isOver() && !this.#hasGone() && !isReleased(this.#plan) && arrivedBytes(this.#plan) < missingBytes);
   }
 
   #hasGone(): boolean {

@@ -17,20 +17,21 @@ export function groupAdminHandlers(services: Services): ApiHandler[] {
 
 function findCoordinatorHandler(services: Services): ApiHandler {
   return defineHandler(findCoordinatorApi, {
-    leavesOut: 'transaction and share coordinators: asking for one is answered UNSUPPORTED_VERSION with a sentence',
+    leavesOut: 'share coordinators: asking for one is answered UNSUPPORTED_VERSION with a sentence',
     handle(request, call) {
-      const isGroup = request.keyType === coordinatorKeyTypes.group;
+      const { group, transaction } = coordinatorKeyTypes;
+      const isHere = request.keyType === group || request.keyType === transaction;
       const { host, port } = services.advertised();
-      const place = isGroup
+      const place = isHere
         ? { nodeId: services.nodeId, host, port, errorCode: kafkaErrors.NONE, errorMessage: null }
-        : { nodeId: -1, host: '', port: -1, errorCode: kafkaErrors.UNSUPPORTED_VERSION, errorMessage: noTransactions };
+        : { nodeId: -1, host: '', port: -1, errorCode: kafkaErrors.UNSUPPORTED_VERSION, errorMessage: noOthers };
       if (call.version < 4) return { ...place, coordinators: [] };
       return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...place })) };
     },
   });
 }
 
-const noTransactions = 'this broker coordinates consumer groups only; transactions are not supported yet';
+const noOthers = 'this broker coordinates consumer groups and transactions only';
 
 function describeGroupsHandler({ coordinator }: Services): ApiHandler {
   return defineHandler(describeGroupsApi, {

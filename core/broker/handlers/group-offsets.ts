@@ -59,12 +59,13 @@ function acceptedOffsets({ catalogue }: Services, request: CommitRequest): Offse
 
 function fetchHandler({ coordinator }: Services): ApiHandler {
   return defineHandler(offsetFetchApi, {
-    leavesOut: 'requireStable has nothing to wait for without transactions; member epochs belong to newer groups',
+    leavesOut: 'member epochs belong to newer groups',
     handle(request, call) {
-      if (call.version < 8) return { topics: committedTopics(coordinator, request.groupId, request.topics) };
+      const { requireStable } = request;
+      if (call.version < 8) return { topics: committedTopics(coordinator, request, requireStable) };
       const groups = request.groups.map(({ groupId, topics }) => ({
         groupId,
-        topics: committedTopics(coordinator, groupId, topics),
+        topics: committedTopics(coordinator, { groupId, topics }, requireStable),
       }));
       return { groups };
     },
@@ -72,7 +73,11 @@ function fetchHandler({ coordinator }: Services): ApiHandler {
 }
 
 /** null asks for everything the group has; a partition without a commit is answered with offset -1. */
-function committedTopics(coordinator: GroupCoordinator, groupId: string, asked: AskedTopics): FetchedTopic[] {
+function committedTopics(
+  coordinator: GroupCoordinator,
+  { groupId, topics: asked }: { readonly groupId: string; readonly topics: AskedTopics },
+  requireStable: boolean,
+): FetchedTopic[] {
   const topics =
     asked ??
     coordinator.committedOfGroup(groupId).map(({ topic, partitions }) => ({
@@ -82,7 +87,9 @@ function committedTopics(coordinator: GroupCoordinator, groupId: string, asked: 
   return topics.map(({ name, partitionIndexes }) => ({
     name,
     partitions: partitionIndexes.map((partition) => {
-      const committed = coordinator.committed({ groupId, topic: name, partition });
+      const place = { groupId, topic: name, partition };
+      if (requireStable && coordinator.isUnstable(place)) return { partitionIndex: partition, ...unstable };
+      const committed = coordinator.committed(place);
       return {
         partitionIndex: partition,
         committedOffset: committed?.offset ?? -1,
@@ -93,3 +100,11 @@ function committedTopics(coordinator: GroupCoordinator, groupId: string, asked: 
     }),
   }));
 }
+
+/** Clients ask again until the transaction has ended. */
+const unstable = {
+  committedOffset: -1,
+  committedLeaderEpoch: -1,
+  metadata: '',
+  errorCode: kafkaErrors.UNSTABLE_OFFSET_COMMIT,
+};

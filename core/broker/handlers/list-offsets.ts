@@ -1,6 +1,7 @@
 /** ListOffsets (2): the first offset, the next one, or the first at or after a time. */
 
 import type { PartitionLog } from '../../log/partition-log.ts';
+import type { TimestampOffset } from '../../log/timestamp-search.ts';
 import type { RequestOf } from '../../protocol/api.ts';
 import { listOffsetsApi, listOffsetsTimestamps } from '../../protocol/apis/list-offsets.ts';
 import { kafkaErrors } from '../../protocol/kafka-errors.ts';
@@ -23,9 +24,7 @@ const nothing = { errorCode: kafkaErrors.NONE, offset: -1, timestamp: -1 };
 
 export function listOffsetsHandler(services: Services): ApiHandler {
   return defineHandler(listOffsetsApi, {
-    leavesOut:
-      'the offset of the largest timestamp (-3) is answered UNSUPPORTED_VERSION; no tiered storage: the earliest local ' +
-      'offset is the earliest, the latest tiered one is -1',
+    leavesOut: 'no tiered storage: the earliest local offset is the earliest, the latest tiered one is -1',
     async handle(request) {
       const topics = [];
       for (const { name, partitions } of request.topics) {
@@ -59,15 +58,17 @@ async function find(log: PartitionLog | undefined, asked: AskedPartition, isComm
     case latestTiered:
       return nothing;
     case listOffsetsTimestamps.maxTimestamp:
-      return failed(kafkaErrors.UNSUPPORTED_VERSION);
+      return findBy(() => log.offsetOfMaxTimestamp());
     default:
-      return asked.timestamp < 0 ? failed(kafkaErrors.INVALID_REQUEST) : findByTime(log, asked.timestamp);
+      return asked.timestamp < 0
+        ? failed(kafkaErrors.INVALID_REQUEST)
+        : findBy(() => log.offsetForTimestamp(asked.timestamp));
   }
 }
 
-async function findByTime(log: PartitionLog, timestampMs: number): Promise<Found> {
+async function findBy(search: () => Promise<TimestampOffset | undefined>): Promise<Found> {
   try {
-    const place = await log.offsetForTimestamp(timestampMs);
+    const place = await search();
     if (place === undefined) return nothing;
     return { errorCode: kafkaErrors.NONE, offset: place.offset, timestamp: place.timestampMs };
   } catch {

@@ -3,7 +3,13 @@
 import type { AppendResult, PartitionLog } from '../../log/partition-log.ts';
 import type { RequestOf, ResponseInput } from '../../protocol/api.ts';
 import { produceApi } from '../../protocol/apis/produce.ts';
-import { BATCH_HEADER_BYTES, batchCodec } from '../../protocol/batch-header.ts';
+import {
+  BATCH_HEADER_BYTES,
+  batchCodec,
+  batchProducerEpoch,
+  batchProducerId,
+  isTransactional,
+} from '../../protocol/batch-header.ts';
 import { codecIds } from '../../protocol/compression.ts';
 import { kafkaErrors } from '../../protocol/kafka-errors.ts';
 import { type ApiHandler, type Call, defineHandler, type Outcome, type Services } from '../api-handler.ts';
@@ -16,7 +22,7 @@ type Acks = -1 | 0 | 1;
 export function produceHandler(services: Services): ApiHandler {
   return defineHandler(produceApi, {
     leavesOut:
-      'versions 0 to 2 are answered UNSUPPORTED_VERSION; transactions; timeoutMs (the answer comes when the disk has spoken); ' +
+      'versions 0 to 2 are answered UNSUPPORTED_VERSION; timeoutMs (the answer comes when the disk has spoken); ' +
       'topics are created by Metadata only',
     handle: (request, call) => produce(services, request, call),
   });
@@ -26,24 +32,35 @@ export function produceHandler(services: Services): ApiHandler {
 function checkRequest(request: Request, version: number): number {
   if (version < produceApi.servedFrom) return kafkaErrors.UNSUPPORTED_VERSION;
   if (request.acks < -1 || request.acks > 1) return kafkaErrors.INVALID_REQUIRED_ACKS;
-  return request.transactionalId === null ? kafkaErrors.NONE : kafkaErrors.INVALID_TXN_STATE;
+  return kafkaErrors.NONE;
 }
 
 /** Starts every append before the first wait: what one connection sends is appended in the order it was sent. */
 function produce(services: Services, request: Request, call: Call): Promise<Outcome<Response>> {
   const errorCode = checkRequest(request, call.version);
   const acks = request.acks as Acks;
+  const origin = request.transactionalId === null ? 'client' : 'transaction';
   const appends: Promise<AppendResult>[] = [];
   for (const topic of request.topicData) {
     const known = services.catalogue.get(topic.name);
     for (const { index, records } of topic.partitionData) {
       const partition = known?.partitions[index];
-      const refusal = errorCode === kafkaErrors.NONE ? checkPartition(topic.name, partition, records, call) : errorCode;
+      let refusal = errorCode === kafkaErrors.NONE ? checkPartition(topic.name, partition, records, call) : errorCode;
+      if (refusal === kafkaErrors.NONE && origin === 'transaction') {
+        refusal = checkTransaction(services, partition as PartitionLog, records as Buffer);
+      }
       if (refusal !== kafkaErrors.NONE) appends.push(Promise.resolve(refused(refusal)));
-      else appends.push((partition as PartitionLog).append(records as Buffer, { acks, origin: 'client' }));
+      else appends.push((partition as PartitionLog).append(records as Buffer, { acks, origin }));
     }
   }
   return answer(request, appends, call);
+}
+
+/** Nothing enters a partition as part of a transaction that is not under way: it would have no end. */
+function checkTransaction({ transactions }: Services, { topic, partition }: PartitionLog, records: Buffer): number {
+  if (!isTransactional(records, 0)) return kafkaErrors.NONE;
+  const claim = { producerId: batchProducerId(records, 0), producerEpoch: batchProducerEpoch(records, 0) };
+  return transactions.checkWrite(claim, topic, partition);
 }
 
 function checkPartition(

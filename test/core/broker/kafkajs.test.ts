@@ -146,13 +146,6 @@ describe('records', () => {
     await producer.disconnect();
     expect((await admin.fetchTopicOffsets('idempotent'))[0]?.high).toBe('20');
   });
-
-  test('a transactional producer is refused', async () => {
-    const producer = kafka.producer({ idempotent: true, transactionalId: 'tx', retry: { retries: 1 } });
-    await producer.connect().catch(() => {});
-    await expect(producer.transaction()).rejects.toThrow();
-    await producer.disconnect();
-  });
 });
 
 describe('groups', () => {

@@ -43,8 +43,8 @@ test('time index: timestamp and relative offset, growing', () => {
 test('snapshot: one row per remembered batch, verified by its checksum', () => {
   const table = new ProducerTable({ maxProducers: 10 });
   for (let n = 0; n < 7; n += 1) {
-    const stamp = { producerId: 5, producerEpoch: 1, baseSequence: 2 * n, lastOffsetDelta: 1 };
-    table.record(stamp, { baseOffset: 100 + 2 * n, timestampMs: 77, isTransactional: false, nowMs: 1 });
+    const stamp = { producerId: 5, producerEpoch: 1, baseSequence: 2 * n, lastOffsetDelta: 1, isTransactional: false };
+    table.record(stamp, { baseOffset: 100 + 2 * n, timestampMs: 77, nowMs: 1 });
   }
   const bytes = encodeSnapshot({ producers: table, endOffset: 112 });
   expect(bytes.length).toBe(10 + 4 * 46);
