@@ -2,7 +2,13 @@
 
 import { defineConfig } from 'vitest/config';
 
-const shared = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' } as const;
+const shared = {
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  // A fact that is waited for may take long on a busy machine.
+  expect: { poll: { timeout: 30_000 } },
+  pool: 'forks',
+} as const;
 
 export default defineConfig({
   test: {
