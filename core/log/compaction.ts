@@ -1,5 +1,6 @@
 /** Compacts one log: tells the cleaner what to do, puts what it has written in the place of the old segments. */
 
+import type { AbortedTransaction } from './aborted-index.ts';
 import type { Cleaner } from './cleaner.ts';
 import type { CleanedGroup, CleaningJob, CleaningResult } from './cleaning-job.ts';
 import type { CompactionPlan } from './compaction-plan.ts';
@@ -26,26 +27,45 @@ export interface CompactionLimits {
  * Does what `plan` says; undefined when it was told to stop, or the log failed or was deleted meanwhile. Must run alone
  * among what changes the segments of this log. Rejects with `log/damaged` and disk errors.
  */
-export function compact(
+export async function compact(
   parts: LogParts,
   plan: CompactionPlan,
   limits: CompactionLimits,
 ): Promise<CleaningResult | undefined> {
   const { state, writer } = parts;
   const segments = state.segments.all().filter((segment) => segment !== state.segments.active);
-  return limits.cleaner.run(jobOf(parts, plan, { segments, limits }), {
+  const first = segments[0]?.baseOffset ?? plan.fromOffset;
+  const aborted = await parts.log.abortedTransactions(first, plan.toOffset);
+  return limits.cleaner.run(jobOf(parts, plan, { segments, limits, aborted }), {
     isStopped: () => writer.failure !== undefined || limits.stop.aborted,
-    swapIn: (group) => {
+    swapIn: async (group) => {
       const replaced = segments.filter(({ baseOffset }) => group.replaces.includes(baseOffset));
-      return swapIn(parts, replaced, segmentOf(state.folder, group));
+      const cleaned = segmentOf(state.folder, group);
+      await keepAborted(parts, cleaned);
+      return swapIn(parts, replaced, cleaned);
     },
   });
+}
+
+interface JobParts {
+  readonly segments: readonly Segment[];
+  readonly limits: CompactionLimits;
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+/** Markers stay, and with each one of an abort its entry: readers leave out what an entry names until they come to the marker. */
+async function keepAborted({ log }: LogParts, cleaned: Segment): Promise<void> {
+  const { baseOffset, nextOffset } = cleaned;
+  for (const transaction of await log.abortedTransactions(baseOffset, nextOffset)) {
+    const isHere = transaction.lastOffset >= baseOffset && transaction.lastOffset < nextOffset;
+    if (isHere) cleaned.noteAborted(transaction);
+  }
 }
 
 function jobOf(
   { state }: LogParts,
   { fromOffset, toOffset }: CompactionPlan,
-  { segments, limits }: { segments: readonly Segment[]; limits: CompactionLimits },
+  { segments, limits, aborted }: JobParts,
 ): CleaningJob {
   const { maxKeyBytes, maxDecompressedBytes, maxBytesPerSecond, time } = limits;
   const lastOffsets = new Map<number, number>();
@@ -62,7 +82,7 @@ function jobOf(
     config: state.config,
     nowMs: time.atLeastMs(),
     horizonMs: time.atMostMs() + state.config.deleteRetentionMs,
-    aborted: [],
+    aborted,
   };
 }
 
