@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { PartitionLog } from '../../../core/log/partition-log.ts';
-import { batchOf, TestMachine } from './fixtures.ts';
+import { batchOf, readAll, TestMachine } from './fixtures.ts';
 
 const producer = { producerId: 7, producerEpoch: 0 };
 
@@ -59,4 +59,30 @@ test('aborted transactions are known after segments ended, a clean stop, a crash
   }
   log = await machine.start();
   expect(await abortedOf(log)).toEqual(expected);
+});
+
+test('compaction drops what was aborted and what it would have hidden stays, up to the first open transaction', async () => {
+  const config = { isCompacted: true, isDeleted: false, segmentBytes: 300, minCleanableDirtyRatio: 0.01 };
+  const machine = new TestMachine({ config, compactionIntervalMs: 1000, tailCacheBytes: 0 });
+  let log = await machine.start();
+  const put = (producerId: number, baseSequence: number, value: string) => {
+    const options = { producer: { producerId, producerEpoch: 0, baseSequence }, isTransactional: true };
+    return log.append(batchOf([{ key: 'k', value }], options), { acks: -1, origin: 'transaction' });
+  };
+  await put(7, 0, 'kept');
+  await mark(log, true);
+  await put(8, 0, 'aborted');
+  await put(8, 1, 'aborted too');
+  await mark(log, false, 8);
+  for (let n = 0; n < 5; n += 1) await machine.append([{ key: `f${n}`, value: 'x'.repeat(100) }]);
+  await put(9, 0, 'open');
+  for (let n = 5; n < 10; n += 1) await machine.append([{ key: `f${n}`, value: 'x'.repeat(100) }]);
+  await machine.clock.advance(1000);
+  const values = async () => (await readAll(log)).filter(({ key }) => key === 'k').map(({ value }) => value);
+  expect(await values()).toEqual(['kept', 'open']);
+  expect(await abortedOf(log)).toEqual([[8, 2, 4]]);
+  machine.disk.crash({ kind: 'process' });
+  log = await machine.start();
+  expect(await values()).toEqual(['kept', 'open']);
+  expect(log.lastStableOffset).toBe(10);
 });
