@@ -7,9 +7,9 @@ import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
 import { type Admin, type Cluster, connectCluster, openAdmin } from '../../core/client/index.ts';
 import { type EmbeddedBroker, startEmbeddedBroker } from '../core/client/embedded-broker.ts';
-import { readPartition } from '../kits/client-kit.ts';
+import { readCommitted } from './read-committed.ts';
 
-const readCommitted = 1;
+const isolationLevels = { readCommitted: 1 };
 
 describe('other clients in JavaScript', () => {
   let broker: EmbeddedBroker;
@@ -30,7 +30,7 @@ describe('other clients in JavaScript', () => {
   });
 
   const committed = async (topic: string) =>
-    (await readPartition(cluster, topic, 0, { isolation: 'read_committed' })).map(({ value }) => value);
+    (await readCommitted(cluster, topic)).filter((record) => record.partition === 0).map(({ value }) => value);
 
   describe('kafkajs', () => {
     const client = () =>
@@ -137,7 +137,7 @@ describe('other clients in JavaScript', () => {
       const stream = await consumer.consume({
         topics: ['plt-in'],
         autocommit: false,
-        isolationLevel: readCommitted,
+        isolationLevel: isolationLevels.readCommitted,
         mode: 'committed',
         fallbackMode: 'earliest',
       });

@@ -18,6 +18,7 @@ const toolClasses = {
   'producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   storage: 'kafka.tools.StorageTool',
   topics: 'org.apache.kafka.tools.TopicCommand',
+  transactions: 'org.apache.kafka.tools.TransactionsCommand',
 } as const;
 
 export type KafkaTool = keyof typeof toolClasses;
