@@ -45,10 +45,10 @@ describe('Kafka Connect on the embedded broker', () => {
     let isWriting = true;
     const writing = (async () => {
       while (isWriting) {
-        const lines = Array.from({ length: 20 }, (_, index) => `line ${written.length + index}`);
+        const lines = Array.from({ length: 10 }, (_, index) => `line ${written.length + index}`);
         written.push(...lines);
         await appendFile(file, `${lines.join('\n')}\n`);
-        await sleep(50);
+        await sleep(100);
       }
     })();
     const copied = async () => (await readCommitted(cluster, topic)).map(({ value }) => value);
@@ -58,7 +58,7 @@ describe('Kafka Connect on the embedded broker', () => {
       'connector.class': 'org.apache.kafka.connect.file.FileStreamSourceConnector',
       'tasks.max': '1',
       'exactly.once.support': 'required',
-      'batch.size': '50',
+      'batch.size': '500',
       file,
       topic,
     });
