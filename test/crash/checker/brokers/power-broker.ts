@@ -9,16 +9,20 @@ import { type Crash, FakeDisk } from '../../../fakes/fake-disk.ts';
 import type { BrokerUnderFire } from './broker-under-fire.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
 import { MachineDisk } from './machine-disk.ts';
+import { startTamperingProxy, type Tampering } from './tampering-proxy.ts';
 
 export interface PowerBrokerOptions {
   /** Stands between broker and disk, to plant faults there. */
   readonly wrapDisk?: (disk: Disk) => Disk;
+  /** Puts a bug between clients and broker. */
+  readonly tampering?: Tampering;
 }
 
 const hourMs = 3_600_000;
 
 export async function startPowerBroker({
   wrapDisk = (disk) => disk,
+  tampering,
 }: PowerBrokerOptions = {}): Promise<BrokerUnderFire> {
   const fake = new FakeDisk();
   const proxy = await startCuttingProxy();
@@ -26,6 +30,7 @@ export async function startPowerBroker({
   let wallOffsetMs = 0;
   let machine: MachineDisk;
   let broker: Broker;
+  let tamperingProxy: Awaited<ReturnType<typeof startTamperingProxy>> | undefined;
   const start = async () => {
     machine = new MachineDisk(fake);
     broker = await startBroker({
@@ -39,7 +44,9 @@ export async function startPowerBroker({
       settings: { offsetsPartitionCount: 2 },
       coordinator: { initialRebalanceDelayMs: 0 },
     });
-    proxy.target = broker.port;
+    await tamperingProxy?.close();
+    tamperingProxy = tampering === undefined ? undefined : await startTamperingProxy(broker.port, tampering);
+    proxy.target = tamperingProxy?.port ?? broker.port;
   };
   const crash = async (how: Crash) => {
     const before = broker;
@@ -85,6 +92,7 @@ export async function startPowerBroker({
     close: async () => {
       await broker.close().catch(() => {});
       await Promise.all(ending);
+      await tamperingProxy?.close();
       await proxy.close();
     },
   };
