@@ -87,7 +87,8 @@ async function createTopics(world: World, topics: readonly string[], segmentByte
   const cluster = openCluster(world.bootstrapServers, 'checker-topics');
   const admin = openAdmin(cluster);
   try {
-    const config = { 'segment.bytes': String(segmentBytes) };
+    // A stepped clock of the broker must not refuse what clients send by theirs.
+    const config = { 'segment.bytes': String(segmentBytes), 'message.timestamp.after.max.ms': '9223372036854775807' };
     await admin.ensureTopics(topics.map((topic) => ({ topic, partitions: world.shape.partitionCount, config })));
   } finally {
     await admin.close();

@@ -1,0 +1,30 @@
+/** Planted bugs of a transaction coordinator, put between clients and broker: each must be found, and nothing without them. */
+
+import { expect, test } from 'vitest';
+import type { AnomalyKind } from './anomaly.ts';
+import { startPowerBroker } from './brokers/power-broker.ts';
+import type { Tampering } from './brokers/tampering-proxy.ts';
+import { answerBeforeMarkers, ignoreFences, markersBeforeData } from './brokers/tamperings.ts';
+import { runWorkload } from './workload/workload.ts';
+
+const honest: Tampering = { onRequest: () => {} };
+
+test.each<[string, Tampering, readonly AnomalyKind[]]>([
+  ['no bug', honest, []],
+  ['commits that are answered before their markers are written', answerBeforeMarkers(400), ['unseen']],
+  [
+    'markers that overtake the records of their transaction',
+    markersBeforeData(200),
+    ['lost-write', 'torn-transaction'],
+  ],
+  ['fences that are ignored', ignoreFences(), ['fence-ignored']],
+])('%s', async (_, tampering, expected) => {
+  const broker = await startPowerBroker({ tampering });
+  try {
+    const { anomalies, examples } = await runWorkload(broker, { seed: 3, seconds: 5, faults: [] });
+    expect(Object.keys(anomalies), examples.join('\n')).toEqual(expect.arrayContaining([...expected]));
+    if (expected.length === 0) expect(examples).toEqual([]);
+  } finally {
+    await broker.close();
+  }
+});
