@@ -4,8 +4,11 @@
  *   node test/crash/checker/run.ts --seed 7 --seconds 60 --faults kill,stop,restart,cut,lose,full,clock
  *   node test/crash/checker/run.ts --broker power --faults power,kill,cut,full,clock
  *   node test/crash/checker/run.ts --broker kafka --faults kill,stop,restart      (Apache Kafka, as the yardstick)
+ *
+ * `--plain` leaves transactions out, `--history FILE` keeps every operation.
  */
 
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { BrokerUnderFire } from './brokers/broker-under-fire.ts';
 import { startChildBroker } from './brokers/child-broker.ts';
@@ -27,6 +30,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: 'kill,stop,restart,cut,lose,full,clock' },
     broker: { type: 'string', default: 'child' },
     plain: { type: 'boolean', default: false },
+    history: { type: 'string' },
   },
 });
 const faults = values.faults.split(',').filter((name) => name !== '');
@@ -41,6 +45,9 @@ try {
     faults: faults as FaultKind[],
     hasTransactions: !values.plain,
     onProgress: (text) => console.log(text),
+    onHistory: (history) => {
+      if (values.history !== undefined) writeFileSync(values.history, JSON.stringify(history, null, 1));
+    },
   });
   console.log(JSON.stringify(report, null, 2));
   process.exitCode = isClean(report) ? 0 : 1;

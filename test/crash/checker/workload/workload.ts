@@ -33,6 +33,8 @@ export interface WorkloadOptions {
   readonly hasTransactions?: boolean;
   readonly partitionCount?: number;
   readonly onProgress?: (text: string) => void;
+  /** What was written down, before it is judged. */
+  readonly onHistory?: (history: History) => void;
 }
 
 export interface WorkloadReport {
@@ -74,6 +76,7 @@ export async function runWorkload(broker: BrokerUnderFire, options: WorkloadOpti
   await Promise.all(transforming);
   await nothingOpen(world, topics);
   await readAll(world, topics, readMs);
+  options.onHistory?.(world.recorder.operations);
   const drains = hasTransactions
     ? [...Array(partitionCount).keys()].map((partition) => `${inputTopic}-${partition}`)
     : [];
