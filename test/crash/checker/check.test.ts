@@ -5,7 +5,15 @@ import { describe, expect, test } from 'vitest';
 import { stronglyConnected } from './anomalies/strongly-connected.ts';
 import type { AnomalyKind } from './anomaly.ts';
 import { type CheckOptions, check } from './check.ts';
-import { type Operation, type OperationKind, type Outcome, type Poll, Recorder, type Send } from './history.ts';
+import {
+  type Operation,
+  type OperationKind,
+  type Outcome,
+  type Poll,
+  Recorder,
+  type SeenRecord,
+  type Send,
+} from './history.ts';
 import { simulateHistory } from './simulated-log.ts';
 
 interface Sketch {
@@ -238,6 +246,70 @@ test('an ideal broker has no anomalies', () => {
       expect(check(simulateHistory(seed, steps))).toEqual([]);
     }),
     { numRuns: 100 },
+  );
+});
+
+/** What one broken thing in an otherwise clean history must be called. */
+const breakages: readonly (readonly [
+  AnomalyKind,
+  (operations: Operation[], pick: (count: number) => number) => boolean,
+])[] = [
+  ['lost-write', (operations, pick) => changeLastRead(operations, pick, (records, at) => records.toSpliced(at, 1))],
+  [
+    'duplicate',
+    (operations, pick) =>
+      changeLastRead(operations, pick, (records, at) => [
+        ...records,
+        { ...records[at]!, offset: records.at(-1)!.offset + 5 },
+      ]),
+  ],
+  [
+    'inconsistent-offset',
+    (operations, pick) =>
+      changeLastRead(operations, pick, (records, at) => records.with(at, { ...records[at]!, value: 'another' })),
+  ],
+  [
+    'aborted-read',
+    (operations, pick) => {
+      const visible = new Set(operations.at(-1)!.polls.flatMap(({ records }) => records.map(({ value }) => value)));
+      const committed = operations.filter(
+        ({ kind, sends }) => kind === 'transaction' && sends.some(({ value }) => visible.has(value)),
+      );
+      if (committed.length === 0) return false;
+      committed[pick(committed.length)]!.outcome = 'fail';
+      return true;
+    },
+  ],
+];
+
+/** Changes one acknowledged record that is not the last of its partition; false when there is none. */
+function changeLastRead(
+  operations: Operation[],
+  pick: (count: number) => number,
+  change: (records: readonly SeenRecord[], at: number) => readonly SeenRecord[],
+): boolean {
+  const acknowledged = new Set(
+    operations.filter(({ outcome }) => outcome === 'ok').flatMap(({ sends }) => sends.map(({ value }) => value)),
+  );
+  const { polls } = operations.at(-1)!;
+  const places = polls.flatMap(({ records }, poll) =>
+    records.slice(0, -1).flatMap(({ value }, at) => (acknowledged.has(value) ? [{ poll, at }] : [])),
+  );
+  const place = places[pick(Math.max(places.length, 1))];
+  if (place === undefined) return false;
+  const poll = polls[place.poll]!;
+  polls[place.poll] = { ...poll, records: change(poll.records, place.at) };
+  return true;
+}
+
+test.each(breakages)('one %s in a long history is found', (kind, breakOne) => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 50, max: 300 }), fc.nat(), (seed, steps, choice) => {
+      const operations = [...simulateHistory(seed, steps)];
+      fc.pre(breakOne(operations, (count) => choice % count));
+      expect(kinds(operations)).toContain(kind);
+    }),
+    { numRuns: 50 },
   );
 });
 
