@@ -19,6 +19,7 @@ export type AnomalyKind =
   | 'never-transformed'
   | 'write-cycle'
   | 'information-cycle'
+  | 'stuck'
   | 'realtime-order';
 
 export interface Anomaly {

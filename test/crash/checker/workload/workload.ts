@@ -71,10 +71,10 @@ export async function runWorkload(broker: BrokerUnderFire, options: WorkloadOpti
   stopping.abort();
   await Promise.all(writing);
   options.onProgress?.('draining');
-  if (hasTransactions) await drained(world);
+  const stuck = hasTransactions ? await drained(world) : [];
   transformersStop.abort(new Error('the run is over'));
   await Promise.all(transforming);
-  await nothingOpen(world, topics);
+  stuck.push(...(await nothingOpen(world, topics)));
   await readAll(world, topics, readMs);
   options.onHistory?.(world.recorder.operations);
   const drains = hasTransactions
@@ -83,7 +83,7 @@ export async function runWorkload(broker: BrokerUnderFire, options: WorkloadOpti
   const anomalies = check(world.recorder.operations, {
     drained: new Map(drains.map((name) => [name, Object.values(outputs)])),
   });
-  return summarize(world, inflicted, anomalies);
+  return summarize(world, inflicted, [...stuck, ...anomalies]);
 }
 
 async function createTopics(world: World, topics: readonly string[], segmentBytes: number): Promise<void> {
@@ -149,10 +149,10 @@ async function inflict(broker: BrokerUnderFire, options: WorkloadOptions): Promi
 }
 
 /** Resolves when every record of the input was transformed, by what the groups have committed. */
-async function drained(world: World): Promise<void> {
+async function drained(world: World): Promise<Anomaly[]> {
   const cluster = openCluster(world.bootstrapServers, 'checker-drain');
   try {
-    await until(async () => {
+    return await until(async () => {
       const polls = await readToEnds(world.bootstrapServers, [inputTopic], readMs);
       const behind: string[] = [];
       for (const groupId of Object.keys(outputs)) {
@@ -171,10 +171,10 @@ async function drained(world: World): Promise<void> {
 }
 
 /** Resolves when readers of committed records get to the very end of every partition: no transaction is open. */
-async function nothingOpen(world: World, topics: readonly string[]): Promise<void> {
+async function nothingOpen(world: World, topics: readonly string[]): Promise<Anomaly[]> {
   const cluster = openCluster(world.bootstrapServers, 'checker-ends');
   try {
-    await until(async () => {
+    return await until(async () => {
       const open: string[] = [];
       for (const topic of topics) {
         const stable = await topicEnds(cluster, topic, { isolation: 'read_committed' });
@@ -191,14 +191,14 @@ async function nothingOpen(world: World, topics: readonly string[]): Promise<voi
   }
 }
 
-/** Looks again until nothing is in the way, or it takes longer than a broker needs to end a forgotten transaction. */
-async function until(look: () => Promise<readonly string[]>): Promise<void> {
+/** Looks again until nothing is in the way; what still is after longer than a broker needs to end a forgotten transaction is stuck. */
+async function until(look: () => Promise<readonly string[]>): Promise<Anomaly[]> {
   const deadlineMs = performance.now() + transactionTimeoutMs + 50_000;
   for (;;) {
     // The broker may say that a group's offsets are part of an open transaction.
     const inTheWay = await look().catch((error: unknown) => [describeError(error)]);
-    if (inTheWay.length === 0) return;
-    if (performance.now() > deadlineMs) throw new Error(`this does not come to an end: ${inTheWay.join(', ')}`);
+    if (inTheWay.length === 0) return [];
+    if (performance.now() > deadlineMs) return inTheWay.map((message) => ({ kind: 'stuck', message }));
     await sleep(200);
   }
 }
