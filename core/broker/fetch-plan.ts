@@ -105,7 +105,8 @@ export async function readPass(
     if (hasFailed(partition) || partition.fetchOffset >= partition.readableOffset) continue;
     const roomBytes = Math.max(Math.min(partition.maxBytes, maxBytes - totalBytes), 0);
     const isFirst = totalBytes === 0;
-    const limitOffset = partition.isHeldBack ? partition.readableOffset : undefined;
+    // While the read waits for the disk a transaction may begin behind what is readable now.
+    const limitOffset = plan.isCommittedOnly ? partition.readableOffset : undefined;
     const options = { maxBytes: roomBytes, minOneBatch: isFirst, limitOffset, memory: plan.memory };
     const readBytes = roomBytes > 0 || isFirst ? await read(partition, options, plan.isCommittedOnly) : 0;
     hasError ||= hasFailed(partition);
