@@ -1,48 +1,24 @@
 /** The broker: opens what is durable, serves it on a port, and closes in the opposite order. */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { Clock } from '../base/clock.ts';
-import type { Disk } from '../base/disk.ts';
 import { describeError, type MillraceError } from '../base/errors.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
-import type { Logger } from '../base/logger.ts';
-import type { CoordinatorSettings } from '../coordinator/coordinator-settings.ts';
-import type { TxnSettings } from '../coordinator/txn-coordinator.ts';
-import type { Logs, LogsOptions } from '../log/log-manager.ts';
-import type { Durability } from '../log/partition-log.ts';
+import type { Logs } from '../log/log-manager.ts';
 import { BatchMemory } from '../protocol/batch-memory.ts';
 import { advertisedAddress, isLoopback } from './addresses.ts';
 import type { Services } from './api-handler.ts';
 import { apiTable } from './api-table.ts';
+import type { BrokerOptions } from './broker-options.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ConnectionSet } from './connection-set.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { openDurableState } from './durable-state.ts';
 import { FetchWaiters } from './fetch-waiters.ts';
 import { type BrokerLimits, type BrokerSettings, defaultLimits, defaultSettings } from './settings.ts';
-import { type ListenAddress, type Listener, listenTcp } from './tcp-transport.ts';
+import { type Listener, listenTcp } from './tcp-transport.ts';
 import { acceptThreads } from './thread-transport.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
 import type { Transport } from './transport.ts';
-
-export interface BrokerOptions {
-  readonly listen: ListenAddress;
-  /** Where clients are told to connect, when that is not where the broker listens (port forwarding, containers). */
-  readonly advertised?: ListenAddress | undefined;
-  readonly dataDir: string;
-  readonly durability: Durability;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly limits?: Partial<BrokerLimits> | undefined;
-  readonly settings?: Partial<BrokerSettings> | undefined;
-  readonly coordinator?: Partial<CoordinatorSettings> | undefined;
-  readonly transactions?: Partial<TxnSettings> | undefined;
-  /** Memory and timing of the logs. */
-  readonly logs?: Omit<LogsOptions, 'disk' | 'clock' | 'logger' | 'dataDir' | 'durability'> | undefined;
-  /** Called once when the log can no longer keep its promises; the broker has stopped accepting and must be closed. */
-  readonly onFailed?: ((error: MillraceError) => void) | undefined;
-}
 
 interface BrokerStats {
   readonly connections: number;

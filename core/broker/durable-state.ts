@@ -11,7 +11,7 @@ import type { PartitionLog } from '../log/partition-log.ts';
 import { openProducerIds, type ProducerIds } from '../log/producer-ids.ts';
 import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
-import type { BrokerOptions } from './broker.ts';
+import type { BrokerOptions } from './broker-options.ts';
 import { CatalogueFiles } from './catalogue-files.ts';
 import type { BrokerSettings } from './settings.ts';
 import { isRefusal, TopicCatalogue } from './topic-catalogue.ts';

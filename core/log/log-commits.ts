@@ -1,9 +1,10 @@
 /** The commits of one log: asks for them, knows which are under way, and moves the durable offsets when they end. */
 
 import type { DiskFile } from '../base/disk.ts';
-import type { Committer, Urgency } from './committer.ts';
+import type { Committer } from './committer.ts';
 import { type LogState, nameOf } from './log-state.ts';
 import type { Segment } from './segment.ts';
+import type { Urgency } from './segment-write.ts';
 
 export interface LogCommitsOptions {
   readonly state: LogState;

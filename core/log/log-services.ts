@@ -2,8 +2,8 @@
 
 import { GroupCommitter } from './committer.ts';
 import { IndexCache } from './index-cache.ts';
-import type { LogsOptions } from './log-manager.ts';
 import type { LogServices } from './log-parts.ts';
+import type { LogsOptions } from './logs-options.ts';
 import { OpenFiles } from './open-files.ts';
 import { rebuildIndexes } from './recovery.ts';
 import { TailCache } from './tail-cache.ts';

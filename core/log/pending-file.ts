@@ -1,7 +1,7 @@
 /** What waits for the next commit of one file: who is answered, and the bytes, as long as the write-ahead log may take them. */
 
 import type { DiskFile } from '../base/disk.ts';
-import type { SegmentWrite, Urgency } from './committer.ts';
+import type { SegmentWrite, Urgency } from './segment-write.ts';
 import { entrySizeBytes } from './wal-format.ts';
 import type { WalWrite } from './write-ahead-log.ts';
 

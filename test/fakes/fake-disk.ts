@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Disk, DiskEntry, DiskFile } from '../../core/base/disk.ts';
 import { diskErrors } from '../../core/base/error-codes.ts';
+import type { Crash } from './crash.ts';
 import { FakeInode } from './fake-inode.ts';
 
 export type DiskCall =
@@ -30,20 +31,6 @@ const changing: ReadonlySet<DiskCall> = new Set([
   'remove',
   'syncFolder',
 ]);
-
-/**
- * What a crash leaves. `process`: everything that was written, as after a kill. `power`: only what was synced, and of the
- * writes behind the last sync of each file the first `keptWrites(count)`, the next one cut after `keptBytes(length)`.
- */
-export type Crash =
-  | { readonly kind: 'process' }
-  | {
-      readonly kind: 'power';
-      readonly keptWrites?: (count: number) => number;
-      readonly keptBytes?: (length: number) => number;
-      /** Of the names changed in a folder since it was synced, in order, how many changes survive. */
-      readonly keptNames?: (count: number) => number;
-    };
 
 interface Fault {
   readonly call: DiskCall;

@@ -1,6 +1,6 @@
 /** The bytes of one file on the fake disk: those that are durable, and the changes since then in the order they were made. */
 
-import type { Crash } from './fake-disk.ts';
+import type { Crash } from './crash.ts';
 
 type Change =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }

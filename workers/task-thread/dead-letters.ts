@@ -1,22 +1,16 @@
 /** Where a sink task's bad records go: one way for workers with transactions, one without. */
 
-import type { SourceRecord, TopicPartition } from '../../connectors/contract/record.ts';
+import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
 import { fetchGroupOffsets } from '../../core/client/group-offsets.ts';
 import { createProducer } from '../../core/client/producer.ts';
 import { openTransactionalProducer } from '../../core/client/transactional-producer.ts';
 import { DeadLetterLane } from './dead-letter-lane.ts';
+import type { DeadLetters } from './dead-letter-port.ts';
 import { DeadLetterWriter } from './dead-letter-writer.ts';
 import { ExactDeadLetters } from './exact-dead-letters.ts';
 import { retrying } from './retrying.ts';
 import type { ThreadContext } from './thread-context.ts';
-
-export interface DeadLetters {
-  /** Copies the record before it returns; resolves when it is durable. */
-  write(at: TopicPartition, offset: number, record: SourceRecord): Promise<void>;
-  /** Nothing is known of these partitions any more: they were given up, or are ours anew. */
-  forget(partitions: readonly TopicPartition[]): void;
-}
 
 const requestTimeoutMs = 30_000;
 const deliveryTimeoutMs = 120_000;

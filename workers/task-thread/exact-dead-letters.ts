@@ -8,7 +8,7 @@
 import type { SourceRecord, TopicPartition } from '../../connectors/contract/record.ts';
 import { workerErrors } from '../error-codes.ts';
 import type { DeadLetterLane } from './dead-letter-lane.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letter-port.ts';
 
 export interface ExactDeadLettersOptions {
   readonly topic: string;

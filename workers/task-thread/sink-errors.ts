@@ -8,7 +8,7 @@ import { workerErrors } from '../error-codes.ts';
 import { type ErrorPolicy, judgeBadRecord } from '../tolerance.ts';
 import type { CommitTracker } from './commit-tracker.ts';
 import { contextHeaders } from './dead-letter-headers.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letter-port.ts';
 import type { TaskGauges } from './task-gauges.ts';
 
 export interface SinkErrorsOptions {

@@ -7,7 +7,8 @@ import { Kafka, logLevel } from 'kafkajs';
 import { systemClock } from '../../../core/base/clock.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { nodeDisk } from '../../../core/base/node-disk.ts';
-import { type Broker, type BrokerOptions, startBroker } from '../../../core/broker/broker.ts';
+import { type Broker, startBroker } from '../../../core/broker/broker.ts';
+import type { BrokerOptions } from '../../../core/broker/broker-options.ts';
 
 export class RunningBroker {
   readonly dataDir: string;

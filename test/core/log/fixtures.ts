@@ -2,7 +2,8 @@
 
 import { silentLogger } from '../../../core/base/logger.ts';
 import { defaultLogConfig, type LogConfig } from '../../../core/log/log-config.ts';
-import { type Logs, type LogsOptions, openLogs } from '../../../core/log/log-manager.ts';
+import { type Logs, openLogs } from '../../../core/log/log-manager.ts';
+import type { LogsOptions } from '../../../core/log/logs-options.ts';
 import type { AppendResult, PartitionLog } from '../../../core/log/partition-log.ts';
 import { BatchBuilder, type BuildOptions } from '../../../core/protocol/batch-builder.ts';
 import {
