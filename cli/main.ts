@@ -55,7 +55,7 @@ const exactlyOnceOption = () =>
     'write records and source offsets in one transaction, or one after the other',
   )
     .choices(['enabled', 'disabled'])
-    .default('disabled');
+    .default('enabled');
 
 function buildProgram(choose: (run: Run) => void): Command {
   const program = new Command('millrace')

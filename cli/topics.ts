@@ -9,6 +9,7 @@ import {
   createFetcher,
   earliestOffset,
   type FetchedPartition,
+  type Isolation,
   latestOffset,
   listOffsets,
   openAdmin,
@@ -89,11 +90,17 @@ interface PartitionEnds {
   readonly next: number;
 }
 
-async function endsOf(cluster: Cluster, topic: string, partitions: readonly number[]): Promise<PartitionEnds[]> {
+async function endsOf(
+  cluster: Cluster,
+  topic: string,
+  partitions: readonly number[],
+  isolation?: Isolation,
+): Promise<PartitionEnds[]> {
   const at = (timestampMs: number) =>
     listOffsets(
       cluster,
       partitions.map((partition) => ({ topic, partition, timestampMs })),
+      isolation === undefined ? {} : { isolation },
     );
   const [firsts, nexts] = await Promise.all([at(earliestOffset), at(latestOffset)]);
   return partitions.map((partition, i) => ({ partition, first: firsts[i]?.offset ?? 0, next: nexts[i]?.offset ?? 0 }));
@@ -108,7 +115,8 @@ export async function consumeTopic(options: ConsumeOptions): Promise<ExitCode> {
   try {
     const count = await cluster.partitionCount(options.topic, stopping.signal);
     const partitions = options.partition === undefined ? range(count) : [partitionIn(options, count)];
-    const ends = await endsOf(cluster, options.topic, partitions);
+    // What a transaction is still writing is not waited for.
+    const ends = await endsOf(cluster, options.topic, partitions, 'read_committed');
     await printRecords(cluster, options, ends, max, stopping.signal);
     return exitCodes.ok;
   } catch (error) {

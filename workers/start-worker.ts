@@ -132,7 +132,8 @@ async function openStores(
   const offsets = new OffsetStore({ ...offsetsLog, onFailed });
   const statuses = new StatusStore({ log: statusLog.log, logger, onFailed });
   life.onClose(() => Promise.all([config.close(), offsets.close(), statuses.close()]).then(() => {}));
-  await Promise.all([config.open(), offsets.open(), statuses.open()]);
+  offsets.open();
+  await Promise.all([config.open(), statuses.open()]);
   return { config, offsets, statuses };
 }
 

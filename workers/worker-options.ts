@@ -118,7 +118,7 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
     clientId: options.clientId ?? 'millrace-worker',
     connectorsModule:
       options.connectorsModule ?? new URL(`../connectors/catalogue${ownExtension}`, import.meta.url).href,
-    exactlyOnce: (options.exactlyOnceSourceSupport ?? 'disabled') === 'enabled',
+    exactlyOnce: (options.exactlyOnceSourceSupport ?? 'enabled') === 'enabled',
     once: options.once ?? false,
     topics: { ...defaultTopics, ...options.topics },
     limits: { ...defaultLimits, ...options.limits },

@@ -118,7 +118,7 @@ export const definition = defineConnector({
   summary:
     'Reads lines or whole files from folders of this machine, follows them through every kind of rotation, and reads gzip files through.',
   guarantee:
-    'At least once: no line is lost, and order within a file is kept; lines in flight when the process is killed may come twice.',
+    'Exactly once, in the order of the file, for readers of committed records: a line and the position behind it are written in one transaction. On a worker without exactly-once sources, lines in flight when the process is killed may come twice.',
   fields: { ...whichFields, ...recordFields, ...followingFields },
 });
 

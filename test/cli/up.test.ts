@@ -106,16 +106,18 @@ describe('until stopped', () => {
     expect(json.map(({ state }: { state: string }) => state)).toEqual(['RUNNING', 'RUNNING']);
 
     const listed = async () => JSON.parse((await millrace(['topics', 'list', '--json', '--bootstrap', broker])).stdout);
-    await until(async () => (await listed())[0]?.offsets === 500);
-    expect(await listed()).toEqual([{ topic: 'job', partitions: 1, offsets: 500 }]);
+    // The ends of transactions take offsets, too.
+    await until(async () => (await listed())[0]?.offsets > 500);
+    expect(await listed()).toMatchObject([{ topic: 'job', partitions: 1 }]);
     const consumed = await millrace(['topics', 'consume', 'job', '--bootstrap', broker]);
     expect(consumed.stdout.split('\n').filter(Boolean).sort()).toEqual(inFiles(job));
     const two = await millrace(['topics', 'consume', 'job', '--max', '2', '--json', '--bootstrap', broker]);
     const records = two.stdout.trim().split('\n');
     expect(records.map((text) => JSON.parse(text).offset)).toEqual([0, 1]);
 
+    // One offset more for the end of each transaction.
     const taken = async () =>
-      /^millrace_sink_offsets_total\{.*\} 500$/m.test(await (await fetch(`http://${rest}/metrics`)).text());
+      /^millrace_sink_offsets_total\{.*\} 50[1-9]$/m.test(await (await fetch(`http://${rest}/metrics`)).text());
     await until(taken);
     // Nothing rotates before the drain: 500 lines are far from a full file.
     expect(await written(job)).toEqual([]);

@@ -5,8 +5,6 @@ import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts
 import { type PartitionContent, readTopic } from './topic.ts';
 
 export interface Brokers {
-  /** They have transactions: sources deliver exactly once. */
-  readonly exactlyOnce: boolean;
   /** What `millrace up` is told about them; asked anew for each start. */
   upArgs(): Promise<readonly string[]>;
   /** SIGKILLs a broker and starts it again, which it waits for or not; undefined when there is none apart from `up`. */
@@ -16,12 +14,9 @@ export interface Brokers {
   close(): Promise<void>;
 }
 
-const embeddedHasTransactions = false;
-
 export function brokerWithin(folder: string): Brokers {
   const dataDir = join(folder, 'data');
   return {
-    exactlyOnce: embeddedHasTransactions,
     upArgs: async () => ['--data-dir', dataDir, '--listen', `127.0.0.1:${await freePort()}`],
     kill: undefined,
     readTopic: (topic, onValue) => readTopic(dataDir, topic, onValue),
@@ -39,7 +34,6 @@ export async function brokerApart(folder: string): Promise<Brokers> {
   };
   let child = await start();
   return {
-    exactlyOnce: embeddedHasTransactions,
     upArgs: async () => ['--bootstrap-servers', address],
     kill: async () => {
       await child.kill();

@@ -1,22 +1,21 @@
-/** The main job is killed a few times at random instants, with each kind of target; the long run is the program beside this. */
+/** The main job is killed a few times at random instants, with each kind of target and broker; the long run is the program beside this. */
 
 import { expect, test } from 'vitest';
-import { lineBytes } from './lines.ts';
 import { runMainJob } from './main-job.ts';
 
 const seed = Number(process.env['MILLRACE_SEED'] ?? Date.now() % 1_000_000);
-const kills = 5;
-/** What one poll of the source may hold, the most a kill can double. */
-const linesInFlight = Math.ceil((4 * 1024 * 1024) / lineBytes) + 1;
 
-test.each(['local', 's3'] as const)(
-  `kills lose nothing on the way to %s, seed ${seed}`,
+test.each([
+  ['local', 'within'],
+  ['s3', 'apart'],
+] as const)(
+  `every line arrives exactly once in %s, with the broker %s, whatever is killed, seed ${seed}`,
   { timeout: 240_000 },
-  async (store) => {
-    const report = await runMainJob({ kills, files: 6, bytes: 40_000_000, store, seed, longestRunMs: 3_000 });
-    const clean = { missing: 0, outOfOrder: 0, corrupt: 0, examples: [] };
-    expect(report).toMatchObject({ topic: clean, target: clean, targetEqualsTopic: true });
-    expect(report.topic.duplicates).toBeLessThanOrEqual(kills * linesInFlight);
+  async (store, brokers) => {
+    const job = { kills: 7, files: 6, bytes: 40_000_000, store, brokers, seed, longestRunMs: 3_000 };
+    const report = await runMainJob(job);
+    const exact = { missing: 0, duplicates: 0, outOfOrder: 0, corrupt: 0, examples: [] };
+    expect(report).toMatchObject({ topic: exact, target: exact, targetEqualsTopic: true });
     expect(report.objects).toBeGreaterThan(0);
   },
 );

@@ -87,8 +87,7 @@ async function run(options: MainJobOptions, scenario: Scenario): Promise<MainJob
   const brokers = await openBrokers(options.brokers ?? 'within', scenario.folder);
   const start = async (more: readonly string[] = []) => {
     const rest = ['--rest', `127.0.0.1:${await freePort()}`];
-    const support = ['--exactly-once-source-support', brokers.exactlyOnce ? 'enabled' : 'disabled'];
-    return startMillrace([...args, ...(await brokers.upArgs()), ...support, ...rest, ...more], threadKiller);
+    return startMillrace([...args, ...(await brokers.upArgs()), ...rest, ...more], threadKiller);
   };
   try {
     const writing = setInterval(() => services.step(), writeEveryMs);

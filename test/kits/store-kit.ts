@@ -143,6 +143,6 @@ async function openConfig(
 
 async function openOffsets(log: KeyedLog): Promise<OffsetStore> {
   const store = new OffsetStore({ log, partitionCount: 4, onFailed: noFailure });
-  await store.open();
+  store.open();
   return store;
 }

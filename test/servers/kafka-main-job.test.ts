@@ -18,7 +18,6 @@ async function kafkaBrokers(folder: string): Promise<Brokers> {
   });
   let victim = 0;
   return {
-    exactlyOnce: true,
     upArgs: async () => ['--bootstrap-servers', kafka.bootstrapServers.join(',')],
     kill: async () => {
       const broker = kafka.brokers[victim++ % kafka.brokers.length]!;

@@ -24,8 +24,12 @@ export class OffsetStore {
     this.#store = new TopicStore({ log, apply, onFailed });
   }
 
-  open(): Promise<void> {
-    return this.#store.open();
+  /**
+   * Waits for nothing: a run that was killed may have left a transaction open here, which ends only when its task starts
+   * again. Each `read` waits by itself.
+   */
+  open(): void {
+    this.#store.start();
   }
 
   /** Everything stored for the connector when this was called, whoever wrote it. */

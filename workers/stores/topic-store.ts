@@ -54,14 +54,19 @@ export class TopicStore {
 
   /** Resolves when everything that was on the topic at the call has been applied. */
   async open(): Promise<void> {
+    this.start();
+    await this.refresh();
+    this.#live = true;
+  }
+
+  /** Begins to read and waits for nothing. */
+  start(): void {
     const { log, apply } = this.#options;
     const handler: TailHandler = {
       onRecord: (record) => apply(record, this.#live),
       onProgress: (position) => this.#advance(position),
     };
     this.#tailing = log.tail(handler, this.#abort.signal).catch((error) => this.#fail(error));
-    await this.refresh();
-    this.#live = true;
   }
 
   /** Resolves when the records are durable and applied here. */
