@@ -34,7 +34,7 @@ export async function openGroupCoordinator(options: CoordinatorOptions): Promise
   const now = { wallMs: options.clock.nowMs(), monotonicMs: options.clock.monotonicMs() };
   const state = await loadCoordinatorState(logs, now);
   options.logger.debug({ groups: state.groups.length }, 'consumer groups loaded');
-  const store = new GroupStore({ logs, offsets: state.offsets, staged: state.staged, clock: options.clock });
+  const store = new GroupStore({ logs, ledger: state.ledger, clock: options.clock });
   return new GroupCoordinator(options, store, state.groups);
 }
 
@@ -133,15 +133,15 @@ export class GroupCoordinator {
 
   /** A transaction that has not ended may still change what is committed here. */
   isUnstable(place: OffsetPlace): boolean {
-    return this.#store.staged.isPending(place);
+    return this.#store.ledger.staged.isPending(place);
   }
 
   committed(place: OffsetPlace): CommittedOffset | undefined {
-    return this.#store.offsets.get(place);
+    return this.#store.ledger.committed.get(place);
   }
 
   committedOfGroup(groupId: string): ReturnType<CommittedOffsets['ofGroup']> {
-    return this.#store.offsets.ofGroup(groupId);
+    return this.#store.ledger.committed.ofGroup(groupId);
   }
 
   group(groupId: string): Group | undefined {
@@ -182,11 +182,11 @@ export class GroupCoordinator {
     return { errorCode: kafkaErrors.NONE, codes: places.map(({ topic }) => codeOf(topic)) };
   }
 
-  /** Tombstones every committed offset of a topic that nobody can commit to any more; resolves when that is durable, rejects with `coordinator/not-forgotten`. */
+  /** Tombstones every committed and staged offset of a topic that nobody can commit to any more; resolves when that is durable, rejects with `coordinator/not-forgotten`. */
   async forgetTopic(topic: string): Promise<void> {
     // Commits accepted before the topic went away may still be on their way.
     await this.#store.settled();
-    const byGroup = Map.groupBy(this.#store.offsets.placesOfTopic(topic), (place) => place.groupId);
+    const byGroup = Map.groupBy(this.#store.placesOfTopic(topic), (place) => place.groupId);
     const appends = Array.from(byGroup, ([groupId, places]) => this.#store.appendTombstones(groupId, places));
     const failed = (await Promise.all(appends)).find((errorCode) => errorCode !== kafkaErrors.NONE);
     if (failed === undefined) return;
@@ -199,10 +199,11 @@ export class GroupCoordinator {
     for (const { group } of [...this.#runners.values()]) {
       if (this.#isClosed) return;
       if (group.pendingMembers.size > 0 || this.#store.hasCommitsInFlight(group.id)) continue;
-      if (this.#store.staged.hasGroup(group.id)) continue;
+      if (this.#store.ledger.staged.hasGroup(group.id)) continue;
       const places = this.#expiredOf(group);
       if (places.length > 0) await this.#store.appendTombstones(group.id, places);
-      else if (group.phase === 'Empty' && !this.#store.offsets.hasGroup(group.id)) await this.#removeGroup(group.id);
+      else if (group.phase === 'Empty' && !this.#store.ledger.committed.hasGroup(group.id))
+        await this.#removeGroup(group.id);
     }
   }
 
@@ -243,11 +244,11 @@ export class GroupCoordinator {
     const rule = { nowMs: this.#clock.nowMs(), retentionMs: this.#settings.offsetsRetentionMs };
     if (group.phase === 'Empty') {
       const emptySinceMs = group.protocolType === undefined ? undefined : group.phaseSinceMs;
-      return this.#store.offsets.expired(group.id, { ...rule, emptySinceMs });
+      return this.#store.ledger.committed.expired(group.id, { ...rule, emptySinceMs });
     }
     const kept = group.phase === 'Stable' && group.protocolType === 'consumer' ? subscribedTopics(group) : undefined;
     if (kept === undefined) return [];
-    const places = this.#store.offsets.expired(group.id, { ...rule, emptySinceMs: undefined });
+    const places = this.#store.ledger.committed.expired(group.id, { ...rule, emptySinceMs: undefined });
     return places.filter(({ topic }) => !kept.has(topic));
   }
 

@@ -3,7 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { TransactionMarker } from '../protocol/control-batch.ts';
 import { kafkaErrors } from '../protocol/kafka-errors.ts';
-import type { CommittedOffsets, OffsetPlace } from './committed-offsets.ts';
+import type { OffsetPlace } from './committed-offsets.ts';
 import {
   type CommittedOffset,
   encodeGroupKey,
@@ -13,8 +13,8 @@ import {
   offsetsPartitionOf,
 } from './group-records.ts';
 import type { GroupSnapshot } from './group-state.ts';
+import type { OffsetLedger } from './offset-ledger.ts';
 import type { OffsetsLog, OffsetsRecord, TxnProducer } from './offsets-log.ts';
-import type { StagedOffsets } from './staged-offsets.ts';
 
 export interface OffsetToCommit {
   readonly topic: string;
@@ -29,21 +29,14 @@ interface Commit {
 }
 
 export class GroupStore {
-  readonly offsets: CommittedOffsets;
-  readonly staged: StagedOffsets;
+  readonly ledger: OffsetLedger;
   readonly #clock: Clock;
   readonly #logs: readonly OffsetsLog[];
   /** Commits on their way to the log, by group: what expires or is deleted must reckon with them. */
   readonly #inFlight = new Map<string, Set<Commit>>();
 
-  constructor(options: {
-    logs: readonly OffsetsLog[];
-    offsets: CommittedOffsets;
-    staged: StagedOffsets;
-    clock: Clock;
-  }) {
-    this.offsets = options.offsets;
-    this.staged = options.staged;
+  constructor(options: { logs: readonly OffsetsLog[]; ledger: OffsetLedger; clock: Clock }) {
+    this.ledger = options.ledger;
     this.#logs = options.logs;
     this.#clock = options.clock;
   }
@@ -56,13 +49,20 @@ export class GroupStore {
     return this.#inFlight.has(groupId);
   }
 
-  /** Where the group has an offset, or has one on its way. */
+  /** Where the group has an offset, or has one staged or on its way. */
   placesOf(groupId: string): OffsetPlace[] {
-    const places = this.offsets.ofGroup(groupId).flatMap(({ topic, partitions }) => {
+    const places = this.ledger.committed.ofGroup(groupId).flatMap(({ topic, partitions }) => {
       return Array.from(partitions.keys(), (partition) => ({ groupId, topic, partition }));
     });
+    places.push(...this.ledger.staged.places((place) => place.groupId === groupId));
     for (const { entries } of this.#inFlight.get(groupId) ?? []) places.push(...entries.map(({ place }) => place));
     return places;
+  }
+
+  /** Where some group has an offset of the topic, or has one staged. */
+  placesOfTopic(topic: string): OffsetPlace[] {
+    const { committed, staged } = this.ledger;
+    return [...committed.placesOfTopic(topic), ...staged.places((place) => place.topic === topic)];
   }
 
   /** Resolves to an error code; rejects when the snapshot cannot be written as a record. */
@@ -78,7 +78,7 @@ export class GroupStore {
     this.#begin(groupId, commit);
     const errorCode = await this.#logOf(groupId).append(records, () => {
       this.#end(groupId, commit);
-      for (const { place, value } of entries) this.offsets.apply(place, value);
+      for (const { place, value } of entries) this.ledger.put(place, value);
     });
     this.#end(groupId, commit);
     return coordinatorError(errorCode);
@@ -91,7 +91,7 @@ export class GroupStore {
     this.#begin(groupId, commit);
     const errorCode = await this.#logOf(groupId).appendInTransaction(records, producer, () => {
       this.#end(groupId, commit);
-      this.staged.stage(producer.producerId, entries);
+      this.ledger.stage(producer.producerId, entries);
     });
     this.#end(groupId, commit);
     return coordinatorError(errorCode);
@@ -101,15 +101,14 @@ export class GroupStore {
   appendMarker(partition: number, marker: TransactionMarker): Promise<number> {
     const isHere = (groupId: string) => this.partitionOf(groupId) === partition;
     return (this.#logs[partition] as OffsetsLog).appendMarker(marker, () => {
-      const ended = this.staged.end(marker.producerId, isHere);
-      if (marker.isCommit) for (const { place, value } of ended) this.offsets.apply(place, value);
+      this.ledger.end(marker.producerId, marker.isCommit, isHere);
     });
   }
 
   async appendTombstones(groupId: string, places: readonly OffsetPlace[]): Promise<number> {
     const records: OffsetsRecord[] = places.map((place) => ({ key: encodeOffsetKey(place), value: null }));
     const append = this.#logOf(groupId).append(records, () => {
-      for (const place of places) this.offsets.apply(place, undefined);
+      for (const place of places) this.ledger.put(place, undefined);
     });
     return coordinatorError(await append);
   }
@@ -120,7 +119,7 @@ export class GroupStore {
     const records: OffsetsRecord[] = places.map((place) => ({ key: encodeOffsetKey(place), value: null }));
     records.push({ key: encodeGroupKey(groupId), value: null });
     const append = this.#logOf(groupId).append(records, () => {
-      for (const place of places) this.offsets.apply(place, undefined);
+      for (const place of places) this.ledger.put(place, undefined);
       onRemoved();
     });
     return coordinatorError(await append);
