@@ -10,12 +10,14 @@ import { groupOffsetHandlers } from './handlers/group-offsets.ts';
 import { groupRemovalHandlers } from './handlers/group-removal.ts';
 import { groupHandlers } from './handlers/groups.ts';
 import { initProducerIdHandler } from './handlers/init-producer-id.ts';
+import { leaderEpochsHandler } from './handlers/leader-epochs.ts';
 import { listOffsetsHandler } from './handlers/list-offsets.ts';
 import { metadataHandlers } from './handlers/metadata.ts';
 import { partitionHandlers } from './handlers/partitions.ts';
 import { produceHandler } from './handlers/produce.ts';
 import { replicaHandlers } from './handlers/replicas.ts';
 import { createTopicsHandler, deleteTopicsHandler } from './handlers/topics.ts';
+import { transactionAdminHandlers } from './handlers/transaction-admin.ts';
 import { transactionHandlers } from './handlers/transactions.ts';
 
 /** In the order of the API keys. */
@@ -34,6 +36,8 @@ export function apiTable(services: Services): readonly ApiHandler[] {
     deleteTopicsHandler(services),
     initProducerIdHandler(services),
     ...transactionHandlers(services),
+    ...transactionAdminHandlers(services),
+    leaderEpochsHandler(services),
     describeConfigsHandler(services),
     ...alterConfigsHandlers(services),
     ...partitionHandlers(services),

@@ -18,7 +18,7 @@ import {
   type TxnEvent,
 } from './txn-machine.ts';
 import { adoptOpen, deadlineAtStart } from './txn-start.ts';
-import { hasPartition, newTxn, restoreTxn, type Txn } from './txn-state.ts';
+import { hasPartition, isUnderWay, newTxn, restoreTxn, type Txn } from './txn-state.ts';
 
 export interface TxnSettings {
   /** The longest time a producer may ask for (`transaction.max.timeout.ms`). */
@@ -155,9 +155,18 @@ export class TxnCoordinator {
     return checkTxnWrite(txn, claim, (partitions) => hasPartition(partitions, topic, partition));
   }
 
-  /** An administrator ends a transaction that hangs in one partition; resolves to an error code once that is durable. */
-  appendMarker(place: MarkerPlace, marker: TransactionMarker): Promise<number> {
-    return this.#options.appendMarker(place, marker);
+  /**
+   * An administrator ends a transaction that hangs in one partition; resolves to an error code once that is durable. One
+   * that is known here is refused: it is ended in all of its partitions or in none, by its producer or by its timeout.
+   */
+  endHanging({ topic, partition }: MarkerPlace, marker: TransactionMarker): Promise<number> {
+    if (this.#isClosed) return Promise.resolve(kafkaErrors.COORDINATOR_NOT_AVAILABLE);
+    const owner = this.#txns.get(this.#idOfProducer.get(marker.producerId) ?? '');
+    const isKnown = owner !== undefined && isUnderWay(owner) && hasPartition(owner.partitions, topic, partition);
+    if (isKnown) return Promise.resolve(kafkaErrors.INVALID_TXN_STATE);
+    // A larger epoch than ours would shut this coordinator out of the partition.
+    const coordinatorEpoch = Math.min(marker.coordinatorEpoch, this.#log.coordinatorEpoch);
+    return this.#options.appendMarker({ topic, partition }, { ...marker, coordinatorEpoch });
   }
 
   /** Everybody who waits is sent to look for the coordinator again; resolves when nothing is on its way. */

@@ -27,7 +27,7 @@ export interface TxnSnapshot {
   readonly status: TxnStatus;
   /** Of the transaction that is under way or being ended. */
   readonly partitions: PartitionSet;
-  /** Wall time; -1 while no transaction is under way. */
+  /** Wall time at which the last transaction began; -1 before the first one. */
   readonly startMs: number;
   readonly updatedMs: number;
 }
@@ -89,6 +89,11 @@ export function restoreTxn(transactionalId: string, snapshot: TxnSnapshot, deadl
 export function snapshotOf(txn: TxnSnapshot): TxnSnapshot {
   const { producerId, producerEpoch, timeoutMs, status, partitions, startMs, updatedMs } = txn;
   return { producerId, producerEpoch, timeoutMs, status, partitions, startMs, updatedMs };
+}
+
+/** A transaction has begun and not ended. */
+export function isUnderWay({ status }: TxnSnapshot): boolean {
+  return status === 'Ongoing' || status === 'PrepareCommit' || status === 'PrepareAbort';
 }
 
 export function hasPartition(partitions: PartitionSet, topic: string, partition: number): boolean {

@@ -57,6 +57,7 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     writer,
     reader,
     listeners,
+    leaderEpochs: () => readLeaderEpochs(services.disk, path.join(state.folder, leaderEpochsName)),
     deleteBefore: (offset) => structure.run(() => deleteBefore(parts, offset)),
   });
   for (const segment of recovered.segments.slice(0, -1)) services.indexes.manage(segment);

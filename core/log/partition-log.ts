@@ -9,6 +9,8 @@ import { kafkaErrors } from '../protocol/kafka-errors.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, checkBatch, producerStampOf } from './append-check.ts';
 import { stampBatch } from './batch-stamp.ts';
+import type { LeaderEpochEntry } from './checkpoints.ts';
+import { type EpochEnd, endOfEpoch } from './leader-epochs.ts';
 import type { LogReader, ReadOptions } from './log-reader.ts';
 import type { LogState } from './log-state.ts';
 import type { AckPoint, LogWriter } from './log-writer.ts';
@@ -47,6 +49,8 @@ export interface PartitionLogOptions {
   readonly reader: LogReader;
   /** Called when the high watermark has moved, or the log failed. */
   readonly listeners: Set<() => void>;
+  /** The epochs that wrote anything, in order. */
+  readonly leaderEpochs: () => Promise<readonly LeaderEpochEntry[]>;
   /** Makes a new log start durable and drops the segments before it. */
   readonly deleteBefore: (offset: number) => Promise<void>;
 }
@@ -226,6 +230,13 @@ export class PartitionLog {
   async offsetOfMaxTimestamp(): Promise<TimestampOffset | undefined> {
     if (this.failure !== undefined) throw this.failure;
     return this.#reader.offsetOfMaxTimestamp();
+  }
+
+  /** Where the batches of a leader epoch end. Rejects with a disk error. */
+  async endOfLeaderEpoch(epoch: number): Promise<EpochEnd> {
+    if (this.failure !== undefined) throw this.failure;
+    const written = await this.#options.leaderEpochs();
+    return endOfEpoch(epoch, written, { current: this.leaderEpoch, endOffset: this.highWatermark });
   }
 
   /**

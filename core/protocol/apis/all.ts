@@ -8,6 +8,7 @@ import { fetchApi } from './fetch.ts';
 import { deleteGroupsApi, describeGroupsApi, listGroupsApi, offsetDeleteApi } from './group-admin.ts';
 import { offsetCommitApi, offsetFetchApi } from './group-offsets.ts';
 import { findCoordinatorApi, heartbeatApi, joinGroupApi, leaveGroupApi, syncGroupApi } from './groups.ts';
+import { offsetForLeaderEpochApi } from './leader-epochs.ts';
 import { listOffsetsApi } from './list-offsets.ts';
 import { metadataApi } from './metadata.ts';
 import {
@@ -20,6 +21,12 @@ import {
 import { produceApi } from './produce.ts';
 import { initProducerIdApi } from './producer-ids.ts';
 import { createTopicsApi, deleteTopicsApi } from './topics.ts';
+import {
+  describeProducersApi,
+  describeTransactionsApi,
+  listTransactionsApi,
+  writeTxnMarkersApi,
+} from './transaction-admin.ts';
 import { addOffsetsToTxnApi, addPartitionsToTxnApi, endTxnApi, txnOffsetCommitApi } from './transactions.ts';
 
 /** In the order of their keys. */
@@ -42,9 +49,11 @@ export const allApis = [
   deleteTopicsApi,
   deleteRecordsApi,
   initProducerIdApi,
+  offsetForLeaderEpochApi,
   addPartitionsToTxnApi,
   addOffsetsToTxnApi,
   endTxnApi,
+  writeTxnMarkersApi,
   txnOffsetCommitApi,
   describeConfigsApi,
   alterConfigsApi,
@@ -56,6 +65,9 @@ export const allApis = [
   listPartitionReassignmentsApi,
   offsetDeleteApi,
   describeClusterApi,
+  describeProducersApi,
+  describeTransactionsApi,
+  listTransactionsApi,
 ] as const;
 
 const byKey = new Map<number, AnyApi>(allApis.map((api) => [api.key, api]));

@@ -1,0 +1,28 @@
+/** Where the batches of a leader epoch end: pure. */
+
+import type { LeaderEpochEntry } from './checkpoints.ts';
+
+export interface EpochEnd {
+  /** The largest epoch up to the asked one that wrote anything; -1 when nothing is known. */
+  readonly leaderEpoch: number;
+  readonly endOffset: number;
+}
+
+/**
+ * `written` are the epochs with batches, in order; `current` is the one every new batch gets, whether it wrote anything
+ * yet or not. An epoch this log has not come to is unknown: -1 for both.
+ */
+export function endOfEpoch(
+  asked: number,
+  written: readonly LeaderEpochEntry[],
+  { current, endOffset }: { readonly current: number; readonly endOffset: number },
+): EpochEnd {
+  if (asked === current) return { leaderEpoch: asked, endOffset };
+  if (asked < 0 || asked > current) return { leaderEpoch: -1, endOffset: -1 };
+  // What stands behind the end are epochs whose batches a crash took.
+  const known = written.filter((entry) => entry.epoch < current && entry.startOffset < endOffset);
+  const start = written.find((entry) => entry.epoch === current)?.startOffset ?? endOffset;
+  const next = known.find((entry) => entry.epoch > asked)?.startOffset ?? start;
+  const floor = known.findLast((entry) => entry.epoch <= asked);
+  return { leaderEpoch: floor?.epoch ?? asked, endOffset: next };
+}
