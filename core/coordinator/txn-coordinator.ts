@@ -23,7 +23,7 @@ import { hasPartition, isUnderWay, newTxn, restoreTxn, type Txn } from './txn-st
 export interface TxnSettings {
   /** The longest time a producer may ask for (`transaction.max.timeout.ms`). */
   readonly maxTimeoutMs: number;
-  /** Transactions that have taken too long are aborted this often (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). */
+  /** Looked for at most this often: transactions that have taken too long (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). */
   readonly timeoutIntervalMs: number;
   /** An id that nobody has used for this long is forgotten (`transactional.id.expiration.ms`). */
   readonly idExpirationMs: number;
@@ -84,7 +84,13 @@ export class TxnCoordinator {
   readonly #idOfProducer = new Map<number, string>();
   readonly #waiting = new Map<number, (answer: TxnAnswer) => void>();
   #nextToken = 1;
-  #timers: Timer[] = [];
+  #expiryTimer: Timer | undefined;
+  /** Set while a transaction is under way: a coordinator with nothing to end wakes nobody. */
+  #overdueTimer: Timer | undefined;
+  /** Monotonic time at which it fires. */
+  #overdueMs = Number.POSITIVE_INFINITY;
+  /** When it fired last. */
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   constructor(options: TxnCoordinatorOptions, log: TxnLog) {
@@ -111,8 +117,7 @@ export class TxnCoordinator {
       this.#options.logger.warn(fields, 'a transaction that nobody can end any more is aborted');
       void this.#markers.write([place], this.#marker({ producerId, producerEpoch, isCommit: false }));
     }
-    this.#repeat(this.#settings.timeoutIntervalMs, () => this.#abortOverdue());
-    this.#repeat(this.#settings.expiryIntervalMs, () => this.#expire());
+    this.#scheduleExpiry();
   }
 
   get(transactionalId: string): Txn | undefined {
@@ -172,7 +177,8 @@ export class TxnCoordinator {
   /** Everybody who waits is sent to look for the coordinator again; resolves when nothing is on its way. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const timer of this.#timers) timer.cancel();
+    this.#expiryTimer?.cancel();
+    this.#overdueTimer?.cancel();
     for (const answer of this.#waiting.values()) answer(refused(kafkaErrors.COORDINATOR_NOT_AVAILABLE));
     this.#waiting.clear();
     await this.#markers.close();
@@ -227,6 +233,7 @@ export class TxnCoordinator {
   #put(txn: Txn): void {
     const before = this.#txns.get(txn.transactionalId);
     this.#txns.set(txn.transactionalId, txn);
+    this.#watch(nextTxnDeadlineMs(txn));
     if (before?.producerId === txn.producerId) return;
     if (before !== undefined) this.#idOfProducer.delete(before.producerId);
     if (txn.producerId !== -1) this.#idOfProducer.set(txn.producerId, txn.transactionalId);
@@ -237,10 +244,27 @@ export class TxnCoordinator {
     this.#idOfProducer.delete(txn.producerId);
   }
 
+  /** A transaction will be overdue at `atMs`; a timer that fires for one that has ended meanwhile finds nothing to do. */
+  #watch(atMs: number): void {
+    const { clock } = this.#options;
+    // What cannot be aborted now, on a full disk say, is tried again after the interval and not at once.
+    const dueMs = Math.max(atMs, this.#lookedMs + this.#settings.timeoutIntervalMs);
+    if (dueMs >= this.#overdueMs || this.#isClosed) return;
+    this.#overdueTimer?.cancel();
+    this.#overdueMs = dueMs;
+    this.#overdueTimer = clock.timer(Math.max(dueMs - clock.monotonicMs(), 0), () => this.#abortOverdue());
+  }
+
   #abortOverdue(): void {
     const nowMs = this.#options.clock.monotonicMs();
+    this.#lookedMs = nowMs;
+    this.#overdueMs = Number.POSITIVE_INFINITY;
     for (const txn of [...this.#txns.values()]) {
-      if (nextTxnDeadlineMs(txn) > nowMs) continue;
+      const atMs = nextTxnDeadlineMs(txn);
+      if (atMs > nowMs) {
+        this.#watch(atMs);
+        continue;
+      }
       const { transactionalId, timeoutMs } = txn;
       this.#options.logger.info({ transactionalId, timeoutMs }, 'a transaction took too long and is aborted');
       this.#step(transactionalId, { kind: 'tick' });
@@ -254,16 +278,12 @@ export class TxnCoordinator {
     }
   }
 
-  #repeat(intervalMs: number, work: () => void): void {
-    const at = this.#timers.length;
-    const arm = () => {
-      this.#timers[at] = this.#options.clock.timer(intervalMs, () => {
-        if (this.#isClosed) return;
-        work();
-        arm();
-      });
-    };
-    arm();
+  #scheduleExpiry(): void {
+    this.#expiryTimer = this.#options.clock.timer(this.#settings.expiryIntervalMs, () => {
+      if (this.#isClosed) return;
+      this.#expire();
+      this.#scheduleExpiry();
+    });
   }
 }
 

@@ -94,13 +94,18 @@ function offsetCommitHandler(services: Services): ApiHandler {
         offsetsTopic,
         services.coordinator.partitionOf(groupId),
       );
-      const accepted = refusal === kafkaErrors.NONE ? acceptedOffsets(services, request) : [];
       const claim = { memberId, instanceId: groupInstanceId, generationId };
-      const codes = await services.coordinator.commitInTransaction(groupId, { claim, producer: request }, accepted);
+      const accepted = acceptedOffsets(services, request);
+      // Whoever is refused leaves no group behind.
+      const codes =
+        refusal === kafkaErrors.NONE
+          ? await services.coordinator.commitInTransaction(groupId, { claim, producer: request }, accepted)
+          : [];
+      const known = new Set(accepted.map(({ topic, partition }) => `${topic}-${partition}`));
       let next = 0;
       const codeOf = (topic: string, partition: number) => {
         if (refusal !== kafkaErrors.NONE) return refusal;
-        if (services.catalogue.partition(topic, partition) === undefined) return kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION;
+        if (!known.has(`${topic}-${partition}`)) return kafkaErrors.UNKNOWN_TOPIC_OR_PARTITION;
         return codes[next++] ?? kafkaErrors.UNKNOWN_SERVER_ERROR;
       };
       const topics = request.topics.map(({ name, partitions }) => ({

@@ -1,9 +1,15 @@
 /** A transactional producer that sends exactly what it is told to, for tests that need every step of its own. */
 
 import { fetchApi } from '../../../core/protocol/apis/fetch.ts';
+import { offsetFetchApi } from '../../../core/protocol/apis/group-offsets.ts';
 import { produceApi } from '../../../core/protocol/apis/produce.ts';
 import { initProducerIdApi } from '../../../core/protocol/apis/producer-ids.ts';
-import { addPartitionsToTxnApi, endTxnApi } from '../../../core/protocol/apis/transactions.ts';
+import {
+  addOffsetsToTxnApi,
+  addPartitionsToTxnApi,
+  endTxnApi,
+  txnOffsetCommitApi,
+} from '../../../core/protocol/apis/transactions.ts';
 import { BatchBuilder } from '../../../core/protocol/batch-builder.ts';
 import {
   batchLastOffset,
@@ -64,6 +70,21 @@ export class RawProducer {
     return errorCode;
   }
 
+  async addOffsets(groupId: string): Promise<number> {
+    return (await this.client.ask(addOffsetsToTxnApi, 3, { ...this.#identity(), groupId })).errorCode;
+  }
+
+  /** Commits the offset of partition 0 of the topic as part of the transaction. */
+  async commitOffset(
+    { groupId, topic, ...claim }: { groupId: string; topic: string; generationId?: number; memberId?: string },
+    committedOffset: number,
+  ): Promise<number> {
+    const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: null }];
+    const request = { ...this.#identity(), groupId, ...claim, topics: [{ name: topic, partitions }] };
+    const answer = await this.client.ask(txnOffsetCommitApi, 3, request);
+    return answer.topics[0]?.partitions[0]?.errorCode ?? -1;
+  }
+
   async end(committed: boolean): Promise<number> {
     return (await this.client.ask(endTxnApi, 3, { ...this.#identity(), committed })).errorCode;
   }
@@ -72,6 +93,17 @@ export class RawProducer {
     const { transactionalId, producerId, producerEpoch } = this;
     return { transactionalId, producerId, producerEpoch };
   }
+}
+
+/** What a group has committed for partition 0 of the topic. */
+export async function fetchOffset(
+  client: RawClient,
+  { groupId, topic, requireStable = false }: { groupId: string; topic: string; requireStable?: boolean },
+): Promise<{ readonly errorCode: number; readonly offset: number }> {
+  const topics = [{ name: topic, partitionIndexes: [0] }];
+  const answer = await client.ask(offsetFetchApi, 7, { groupId, topics, requireStable });
+  const { errorCode = -1, committedOffset = -1n } = answer.topics[0]?.partitions[0] ?? {};
+  return { errorCode, offset: Number(committedOffset) };
 }
 
 export interface FetchedRecords {

@@ -2,9 +2,10 @@
 
 import type { Kafka } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { deleteTopicsApi } from '../../../core/protocol/apis/topics.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
 import { RawClient } from './raw-client.ts';
-import { fetchValues, RawProducer } from './raw-producer.ts';
+import { fetchOffset, fetchValues, RawProducer } from './raw-producer.ts';
 import { type RunningBroker, runBroker } from './running-broker.ts';
 
 let running: RunningBroker;
@@ -125,7 +126,8 @@ test('a second producer under the same transactional id fences the first and abo
   await Promise.all([zombie.disconnect(), successor.disconnect(), plain.disconnect()]);
 });
 
-const { NONE, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, PRODUCER_FENCED } = kafkaErrors;
+const { NONE, ILLEGAL_GENERATION, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, PRODUCER_FENCED, UNSTABLE_OFFSET_COMMIT } =
+  kafkaErrors;
 
 describe('step by step', () => {
   let client: RawClient;
@@ -167,12 +169,17 @@ describe('step by step', () => {
   test('a zombie is refused with every request it can make', async () => {
     expect(await producer.add('out', 0)).toBe(NONE);
     expect(await producer.send('out', 0, ['lost'])).toBe(NONE);
+    expect(await producer.addOffsets('g')).toBe(NONE);
+    expect(await producer.commitOffset({ groupId: 'g', topic: 'in' }, 3)).toBe(NONE);
     const successor = new RawProducer(client, 'steps');
     await expect.poll(() => successor.init()).toBe(NONE);
     expect(successor.producerId).toBe(producer.producerId);
     expect(await producer.send('out', 0, ['more'])).toBe(INVALID_PRODUCER_EPOCH);
     expect(await producer.add('out', 1)).toBe(PRODUCER_FENCED);
+    expect(await producer.addOffsets('g')).toBe(PRODUCER_FENCED);
+    expect(await producer.commitOffset({ groupId: 'g', topic: 'in' }, 4)).toBe(INVALID_PRODUCER_EPOCH);
     expect(await producer.end(true)).toBe(PRODUCER_FENCED);
+    expect((await fetchOffset(client, { groupId: 'g', topic: 'in' })).offset).toBe(-1);
     expect((await fetchValues(client, { topic: 'out' })).values).toEqual([]);
   });
 
@@ -186,4 +193,29 @@ describe('step by step', () => {
     expect((await waiting).values).toHaveLength(1);
     await reader.close();
   }, 10_000);
+
+  test('who asks for stable offsets is told to wait while a transaction may still change them', async () => {
+    const place = { groupId: 'g', topic: 'in' };
+    const stable = { ...place, requireStable: true };
+    expect(await producer.commitOffset(place, 3)).toBe(INVALID_TXN_STATE);
+    expect(await producer.addOffsets('g')).toBe(NONE);
+    expect(await producer.commitOffset({ ...place, generationId: 5, memberId: 'm' }, 3)).toBe(ILLEGAL_GENERATION);
+    expect(await fetchOffset(client, stable)).toEqual({ errorCode: NONE, offset: -1 });
+    expect(await producer.commitOffset(place, 3)).toBe(NONE);
+    expect(await fetchOffset(client, stable)).toEqual({ errorCode: UNSTABLE_OFFSET_COMMIT, offset: -1 });
+    expect(await fetchOffset(client, place)).toEqual({ errorCode: NONE, offset: -1 });
+    expect(await producer.end(true)).toBe(NONE);
+    expect(await fetchOffset(client, stable)).toEqual({ errorCode: NONE, offset: 3 });
+  });
+
+  test('a staged offset of a topic that is deleted does not come back with the commit', async () => {
+    const place = { groupId: 'g', topic: 'in' };
+    expect(await producer.addOffsets('g')).toBe(NONE);
+    expect(await producer.commitOffset(place, 3)).toBe(NONE);
+    expect((await client.ask(deleteTopicsApi, 4, { topicNames: ['in'], timeoutMs: 0 })).responses[0]?.errorCode).toBe(
+      NONE,
+    );
+    expect(await producer.end(true)).toBe(NONE);
+    expect(await fetchOffset(client, place)).toEqual({ errorCode: NONE, offset: -1 });
+  });
 });
