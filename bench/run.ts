@@ -25,6 +25,7 @@ const measurements: readonly Measurement[] = [
   { name: 'client', file: 'client/run.ts', question: 'produce and consume beside kafkajs' },
   { name: 'log', file: 'log/append.ts', question: "the log's own cost of an append" },
   { name: 'log-partitions', file: 'log/many-partitions.ts', question: 'one commit of 1 to 1,000 partitions' },
+  { name: 'transactions', file: 'log/transactions.ts', question: 'transactions per second beside idempotent produce' },
   { name: 'recovery', file: 'log/recovery.ts', question: 'seconds until a killed broker answers again' },
   { name: 'file-source', file: 'file-source/read.ts', question: 'the file source alone' },
   { name: 's3-sink', file: 's3-sink/run.ts', question: 'the S3 sink alone' },
