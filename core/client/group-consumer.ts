@@ -55,6 +55,9 @@ export class GroupConsumer {
   readonly #options: GroupConsumerOptions;
   readonly #consumer: Consumer;
   #isRebalanceAnnounced = false;
+  #isStopped = false;
+  /** Settles when the first join is over. */
+  #started: Promise<void> = Promise.resolve();
   #confirmedCommits = 0;
   #lastCommit: Promise<void> = Promise.resolve();
 
@@ -77,8 +80,13 @@ export class GroupConsumer {
     this.#listen();
   }
 
-  /** Resolves once the first join is under way or has failed (`died` is called then). */
-  async start(): Promise<void> {
+  /** Resolves once the first join is over, well or not (`died` is called then). */
+  start(): Promise<void> {
+    this.#started = this.#start();
+    return this.#started;
+  }
+
+  async #start(): Promise<void> {
     const { topics, groupId } = this.#options;
     try {
       await this.#consumer.connect();
@@ -99,8 +107,13 @@ export class GroupConsumer {
     return done;
   }
 
-  /** Leaves the group. Never rejects. */
+  /**
+   * Leaves the group. Never rejects. A first join under way is waited for, and no other begins: kafkajs, told to stop
+   * during it, would join all the same, keep its partitions with heartbeats for ever, and nobody could stop it any more.
+   */
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#started.catch(() => {});
     await this.#consumer.disconnect().catch(() => {});
   }
 
@@ -163,6 +176,7 @@ export class GroupConsumer {
     const find = cluster.findGroupCoordinator.bind(cluster);
     cluster.findGroupCoordinator = async (request) => {
       await this.#options.beforeJoin(this.#isRebalanceAnnounced);
+      if (this.#isStopped) throw new kafkajs.KafkaJSNonRetriableError('The member leaves the group');
       return find(request);
     };
   }

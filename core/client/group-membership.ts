@@ -73,7 +73,7 @@ export class GroupMembership {
       cluster: this.#cluster,
       beforeJoin: (isOrderly) => (consumer === this.#consumer ? this.#giveBack(!isOrderly) : Promise.resolve()),
       joined: (partitions) => consumer === this.#consumer && this.#joined(partitions),
-      alive: () => this.#alive(),
+      alive: () => consumer === this.#consumer && this.#alive(),
       died: (error) => consumer === this.#consumer && this.#recreate(error),
     });
     this.#consumer = consumer;
