@@ -3,10 +3,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { systemClock } from './clock.ts';
 import type { Disk, DiskEntry, DiskFile } from './disk.ts';
 import { diskErrors } from './error-codes.ts';
 import { type MillraceError, messageOf } from './errors.ts';
 import { lockFile } from './node-lock.ts';
+import { SmallWrites } from './small-writes.ts';
 
 /** What one writev takes on Linux (IOV_MAX); longer lists go in several calls. */
 const buffersPerWrite = 1024;
@@ -19,6 +21,7 @@ const syncData = promisify(fs.fdatasync);
 const syncAll = promisify(fs.fsync);
 const truncateFile = promisify(fs.ftruncate);
 const statFile = promisify(fs.fstat);
+const readFile: (file: string) => Promise<Buffer> = promisify(fs.readFile);
 
 /** Reads once; resolves to the bytes read. */
 function readSome(fd: number, into: Uint8Array, position: number): Promise<number> {
@@ -27,8 +30,10 @@ function readSome(fd: number, into: Uint8Array, position: number): Promise<numbe
   });
 }
 
-/** Writes once, maybe not all of it; resolves to the bytes written. */
-function writeSome(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number> {
+/** Of the whole process, like the pool. */
+const smallWrites = new SmallWrites({ writeInPool, monotonicMs: systemClock.monotonicMs });
+
+function writeInPool(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.writev(fd, buffers as readonly NodeJS.ArrayBufferView[], position, (error, count) =>
       error ? reject(error) : resolve(count),
@@ -109,7 +114,7 @@ class NodeDiskFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#run(() => syncData(this.#fd));
+    return this.#run(() => smallWrites.during(() => syncData(this.#fd)));
   }
 
   truncate(size: number): Promise<void> {
@@ -137,7 +142,7 @@ class NodeDiskFile implements DiskFile {
     let left = withoutFirst(buffers, 0);
     let at = position;
     while (left.length > 0) {
-      const count = await writeSome(this.#fd, left, at);
+      const count = await smallWrites.write(this.#fd, left, at);
       at += count;
       left = withoutFirst(left, count);
     }
@@ -230,7 +235,7 @@ async function listFolder(folder: string): Promise<DiskEntry[]> {
 
 async function readWhole(file: string): Promise<Buffer | undefined> {
   try {
-    return await fs.promises.readFile(file);
+    return await readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
