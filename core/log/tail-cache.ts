@@ -4,6 +4,15 @@ interface CachedBatch {
   readonly baseOffset: number;
   readonly nextOffset: number;
   readonly bytes: Buffer;
+  readonly slab: Slab;
+}
+
+/** Memory that small batches share: an allocation for each would keep the garbage collector busy. */
+interface Slab {
+  readonly bytes: Buffer;
+  usedBytes: number;
+  /** Cached batches in it; its memory counts until the last one is gone. */
+  batchCount: number;
 }
 
 interface Tail {
@@ -23,13 +32,20 @@ export interface CacheRead {
 /** Batches up to this size are cached: it is the system calls that a small one saves. */
 const largestCachedBytes = 64 * 1024;
 
-/** Heap and allocator cost of one entry beside its bytes; measured on batches of 100 bytes. */
+/** Heap and allocator cost of one entry beside its bytes; measured on batches of 100 bytes that have memory of their own. */
 const entryOverheadBytes = 800;
 
-const costOf = (bytes: Buffer): number => bytes.length + entryOverheadBytes;
+const largestSlabBytes = 64 * 1024;
 
-/** Stands where an evicted batch was, so that its bytes are free at once. */
-const evicted: CachedBatch = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc(0) };
+/** At least so many batches share a slab; a larger one has memory of its own. */
+const leastShared = 8;
+
+function newSlab(sizeBytes: number): Slab {
+  return { bytes: Buffer.allocUnsafeSlow(sizeBytes), usedBytes: 0, batchCount: 0 };
+}
+
+/** Stands where an evicted batch was, so that nothing holds its bytes. */
+const evicted: CachedBatch = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc(0), slab: newSlab(0) };
 
 /** Evicted entries are cut off an array when they are many and at least half of it: cutting each time would move the rest each time. */
 function isMostlyEvicted(evictedCount: number, count: number): boolean {
@@ -44,9 +60,13 @@ export class TailCache {
   #order: object[] = [];
   #orderFirst = 0;
   #bytes = 0;
+  readonly #slabBytes: number;
+  /** Where the next small batch goes. */
+  #slab: Slab | undefined;
 
   constructor(options: { maxBytes: number }) {
     this.#maxBytes = options.maxBytes;
+    this.#slabBytes = Math.min(largestSlabBytes, Math.floor(options.maxBytes / 64));
   }
 
   get sizeBytes(): number {
@@ -64,12 +84,36 @@ export class TailCache {
       tail = { batches: [], first: 0 };
       this.#tails.set(owner, tail);
     }
-    const bytes = Buffer.allocUnsafeSlow(batch.length);
-    batch.copy(bytes);
-    tail.batches.push({ ...offsets, bytes });
+    tail.batches.push({ baseOffset: offsets.baseOffset, nextOffset: offsets.nextOffset, ...this.#copy(batch) });
     this.#order.push(owner);
-    this.#bytes += costOf(bytes);
     while (this.#bytes > this.#maxBytes) this.#evict();
+  }
+
+  #copy(batch: Buffer): Pick<CachedBatch, 'bytes' | 'slab'> {
+    const slab = this.#slabFor(batch.length);
+    const start = slab.usedBytes;
+    slab.usedBytes += batch.length;
+    slab.batchCount += 1;
+    this.#bytes += entryOverheadBytes;
+    slab.bytes.set(batch, start);
+    return { bytes: slab.bytes.subarray(start, slab.usedBytes), slab };
+  }
+
+  #slabFor(sizeBytes: number): Slab {
+    const isShared = sizeBytes * leastShared <= this.#slabBytes;
+    if (isShared && this.#slab !== undefined && this.#slab.usedBytes + sizeBytes <= this.#slabBytes) return this.#slab;
+    const slab = newSlab(isShared ? this.#slabBytes : sizeBytes);
+    this.#bytes += slab.bytes.length;
+    if (isShared) this.#slab = slab;
+    return slab;
+  }
+
+  #release({ slab }: CachedBatch): void {
+    this.#bytes -= entryOverheadBytes;
+    slab.batchCount -= 1;
+    if (slab.batchCount > 0) return;
+    this.#bytes -= slab.bytes.length;
+    if (this.#slab === slab) this.#slab = undefined;
   }
 
   /** Consecutive batches from the one that holds `fromOffset`, or undefined when that one is not cached. */
@@ -94,8 +138,7 @@ export class TailCache {
   drop(owner: object): void {
     const tail = this.#tails.get(owner);
     if (tail === undefined) return;
-    for (let index = tail.first; index < tail.batches.length; index += 1)
-      this.#bytes -= costOf(tail.batches[index]!.bytes);
+    for (let index = tail.first; index < tail.batches.length; index += 1) this.#release(tail.batches[index]!);
     this.#tails.delete(owner);
     this.#order = this.#order.slice(this.#orderFirst).filter((other) => other !== owner);
     this.#orderFirst = 0;
@@ -104,7 +147,7 @@ export class TailCache {
   #evict(): void {
     const tail = this.#tails.get(this.#order[this.#orderFirst]!)!;
     this.#orderFirst += 1;
-    this.#bytes -= costOf(tail.batches[tail.first]!.bytes);
+    this.#release(tail.batches[tail.first]!);
     tail.batches[tail.first] = evicted;
     tail.first += 1;
     if (isMostlyEvicted(tail.first, tail.batches.length)) {
