@@ -3,11 +3,12 @@
 import type { Disk, DiskFile } from '../base/disk.ts';
 import type { Logger } from '../base/logger.ts';
 import { BATCH_HEADER_BYTES, batchBaseOffset, batchLastOffset, batchMaxTimestampMs } from '../protocol/batch-header.ts';
-import { readActiveCheckpoint } from './active-checkpoint.ts';
+import { type ActiveCheckpoint, readActiveCheckpoint } from './active-checkpoint.ts';
 import { logErrors } from './error-codes.ts';
 import { readIndexes, type SegmentIndexes } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
 import type { ProducerTable } from './producer-table.ts';
+import { RecoveryFiles } from './recovery-files.ts';
 import { Segment } from './segment.ts';
 import { settleSegmentFiles } from './segment-files.ts';
 import { type ScanEnd, scanSegment } from './segment-scan.ts';
@@ -38,13 +39,29 @@ export interface RecoveredLog {
   readonly logEndOffset: number;
 }
 
+interface Recovery extends RecoveryOptions {
+  readonly files: RecoveryFiles;
+  /** Of the active segment, after a crash. */
+  checkpoint: ActiveCheckpoint | undefined;
+}
+
 /** Rejects with `log/damaged`, having changed nothing but leftovers of interrupted work. */
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
-  const { disk, folder } = options;
+  const files = new RecoveryFiles(options.disk);
+  try {
+    return await recoverWith({ ...options, files, checkpoint: undefined });
+  } finally {
+    await files.close();
+  }
+}
+
+async function recoverWith(options: Recovery): Promise<RecoveredLog> {
+  const { disk, folder, files } = options;
   const bases = await settleSegmentFiles(disk, folder);
   const segments = await measureSegments(options, bases);
   await dropEmptyLast(options, segments);
   if (segments.length === 0) await begin(options, segments);
+  if (!options.isClean) options.checkpoint = await readActiveCheckpoint(disk, segments.at(-1)!);
   const firstScanned = options.isClean ? segments.length - 1 : indexOfFloor(segments, options.recoveryPoint);
   for (let index = firstScanned; index < segments.length; index += 1) {
     segments[index] = await openOne(options, segments[index]!, segments[index + 1]);
@@ -63,18 +80,18 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   const active = segments.at(-1)!;
   return {
     segments,
-    file: await disk.open(active.logPath, 'write'),
+    file: await files.take(active),
     producers,
     logStartOffset: Math.max(options.logStartOffset, segments[0]!.baseOffset),
     logEndOffset: active.nextOffset,
   };
 }
 
-async function measureSegments({ disk, folder }: RecoveryOptions, bases: readonly number[]): Promise<Segment[]> {
+async function measureSegments({ files, folder }: Recovery, bases: readonly number[]): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const baseOffset of bases) {
     const segment = new Segment({ folder, baseOffset });
-    segment.sizeBytes = await withFile(disk, segment, (file) => file.size());
+    segment.sizeBytes = await (await files.of(segment)).size();
     const before = segments.at(-1);
     if (before !== undefined) before.nextOffset = baseOffset;
     segments.push(segment);
@@ -83,18 +100,19 @@ async function measureSegments({ disk, folder }: RecoveryOptions, bases: readonl
 }
 
 /** Adds an empty segment at the log start, durably: a batch that is synced in a file without a durable name could vanish. */
-async function begin({ disk, folder, logStartOffset }: RecoveryOptions, segments: Segment[]): Promise<void> {
+async function begin({ disk, files, folder, logStartOffset }: Recovery, segments: Segment[]): Promise<void> {
   const segment = Segment.empty({ folder, baseOffset: logStartOffset });
-  await withFile(disk, segment, async () => {});
+  await files.of(segment);
   await disk.syncFolder(folder);
   segments.push(segment);
 }
 
 /** A segment that was begun and never written: the one before it is the active one again, and is scanned as such. */
-async function dropEmptyLast({ disk, isClean }: RecoveryOptions, segments: Segment[]): Promise<void> {
+async function dropEmptyLast({ disk, files, isClean }: Recovery, segments: Segment[]): Promise<void> {
   const last = segments.at(-1);
   if (isClean || last === undefined || last.sizeBytes > 0 || segments.length === 1) return;
   segments.pop();
+  await files.close();
   await disk.remove(last.logPath);
 }
 
@@ -105,37 +123,33 @@ function indexOfFloor(segments: readonly Segment[], offset: number): number {
 }
 
 /** Verifies a segment as far as nothing vouches for it, with its indexes; cuts or refuses what is not intact. */
-async function openOne(options: RecoveryOptions, listed: Segment, next: Segment | undefined): Promise<Segment> {
+async function openOne(options: Recovery, listed: Segment, next: Segment | undefined): Promise<Segment> {
   const { disk, config, nowMs } = options;
   const isActive = next === undefined;
-  const indexes = options.isClean
-    ? await readIndexes(disk, listed)
-    : isActive
-      ? await vouchedFor(options, listed)
-      : undefined;
-  const opened = (await resumed(disk, listed, indexes)) ?? Segment.empty(listed);
+  const indexes = options.isClean ? await readIndexes(disk, listed) : isActive ? vouchedFor(options) : undefined;
+  const opened = (await resumed(options, listed, indexes)) ?? Segment.empty(listed);
   // The records' own time, but never one of the future: the segment would not end by age.
   if (opened.rollBaseMs !== undefined) opened.rollBaseMs = Math.min(opened.rollBaseMs, nowMs);
   // Made with the producers, or read from its file.
   opened.aborted = undefined;
-  await withFile(disk, listed, async (file) => {
-    const end = await scanSegment(file, {
-      position: opened.sizeBytes,
-      sizeBytes: listed.sizeBytes,
-      minOffset: opened.nextOffset,
-      onBatch: (buffer, at) => {
-        opened.rollBaseMs ??= Math.min(nowMs, Math.max(batchMaxTimestampMs(buffer, at), 0));
-        opened.note(buffer, at, config.indexIntervalBytes);
-      },
-    });
-    const broken = { file, segment: listed, end, isLast: next === undefined };
-    if (end.problem !== undefined) await cutOrRefuse(options, broken);
-    if (next !== undefined && end.nextOffset > next.baseOffset) {
-      throw refusal(broken, `the next segment begins at offset ${next.baseOffset}`);
-    }
-    // What a crash of the process alone left in the page cache counts as durable from now on, so it has to be.
-    if (!options.isClean) await file.sync();
+  const file = await options.files.of(listed);
+  const end = await scanSegment(file, {
+    position: opened.sizeBytes,
+    sizeBytes: listed.sizeBytes,
+    minOffset: opened.nextOffset,
+    onBatch: (buffer, at) => {
+      opened.rollBaseMs ??= Math.min(nowMs, Math.max(batchMaxTimestampMs(buffer, at), 0));
+      opened.note(buffer, at, config.indexIntervalBytes);
+    },
   });
+  const broken = { file, segment: listed, end, isLast: next === undefined };
+  if (end.problem !== undefined) await cutOrRefuse(options, broken);
+  if (next !== undefined && end.nextOffset > next.baseOffset) {
+    throw refusal(broken, `the next segment begins at offset ${next.baseOffset}`);
+  }
+  // What a crash of the process alone left in the page cache counts as durable from now on, so it has to be.
+  const isDurable = end.problem === undefined && end.nextOffset <= options.recoveryPoint;
+  if (!options.isClean && !isDurable) await file.sync();
   if (next !== undefined) {
     opened.nextOffset = next.baseOffset;
     await opened.writeIndexes(disk);
@@ -144,25 +158,26 @@ async function openOne(options: RecoveryOptions, listed: Segment, next: Segment 
 }
 
 /** After a crash: the indexes of the active segment as far as its batches were durable. What lies before was verified when it was appended. */
-async function vouchedFor(options: RecoveryOptions, listed: Segment): Promise<SegmentIndexes | undefined> {
-  const checkpoint = await readActiveCheckpoint(options.disk, listed);
-  const offsets = checkpoint?.offsets.before(options.recoveryPoint);
+function vouchedFor({ checkpoint, recoveryPoint }: Recovery): SegmentIndexes | undefined {
+  const offsets = checkpoint?.offsets.before(recoveryPoint);
   const last = offsets?.last();
   if (checkpoint === undefined || offsets === undefined || last === undefined) return undefined;
   return { offsets, times: checkpoint.times.upTo(last.offset) };
 }
 
 /** The segment up to its last index entry; undefined when the indexes do not allow it. */
-async function resumed(disk: Disk, listed: Segment, indexes: SegmentIndexes | undefined): Promise<Segment | undefined> {
+async function resumed(
+  { files }: Recovery,
+  listed: Segment,
+  indexes: SegmentIndexes | undefined,
+): Promise<Segment | undefined> {
   const last = indexes?.offsets.last();
   if (indexes === undefined || last === undefined) return undefined;
   const header = Buffer.alloc(BATCH_HEADER_BYTES);
-  const firstTimestampMs = await withFile(disk, listed, async (file) => {
-    await file.read(header, 0);
-    const timestampMs = batchMaxTimestampMs(header, 0);
-    if ((await file.read(header, last.position)) < BATCH_HEADER_BYTES) header.fill(0);
-    return timestampMs;
-  });
+  const file = await files.of(listed);
+  await file.read(header, 0);
+  const firstTimestampMs = batchMaxTimestampMs(header, 0);
+  if ((await file.read(header, last.position)) < BATCH_HEADER_BYTES) header.fill(0);
   if (batchLastOffset(header, 0) !== last.offset) return undefined;
   const segment = Segment.empty(listed);
   segment.adoptIndexes(indexes.offsets, indexes.times);
@@ -217,23 +232,17 @@ async function writeMissingIndexes(disk: Disk, segments: readonly Segment[]): Pr
 export async function rebuildIndexes(disk: Disk, segment: Segment, indexIntervalBytes: number) {
   const fresh = Segment.empty(segment);
   fresh.aborted = undefined;
-  await withFile(disk, segment, (file) =>
-    scanSegment(file, {
+  const file = await disk.open(segment.logPath, 'read');
+  try {
+    await scanSegment(file, {
       position: 0,
       sizeBytes: segment.sizeBytes,
       minOffset: segment.baseOffset,
       onBatch: (buffer, at) => fresh.note(buffer, at, indexIntervalBytes),
-    }),
-  );
-  await fresh.writeIndexes(disk);
-  return fresh.indexes!;
-}
-
-async function withFile<T>(disk: Disk, segment: Segment, use: (file: DiskFile) => Promise<T>): Promise<T> {
-  const file = await disk.open(segment.logPath, 'create');
-  try {
-    return await use(file);
+    });
   } finally {
     await file.close();
   }
+  await fresh.writeIndexes(disk);
+  return fresh.indexes!;
 }

@@ -4,17 +4,21 @@ import type { Disk } from '../base/disk.ts';
 import { batchBaseOffset } from '../protocol/batch-header.ts';
 import { AbortedIndex } from './aborted-index.ts';
 import { readAbortedIndex } from './aborted-reader.ts';
-import { readActiveCheckpoint, removeActiveCheckpoint } from './active-checkpoint.ts';
+import { type ActiveCheckpoint, removeActiveCheckpoint } from './active-checkpoint.ts';
 import { loadNewestSnapshot, replayBatch } from './producer-recovery.ts';
 import { decodeSnapshot } from './producer-snapshot.ts';
 import { ProducerTable } from './producer-table.ts';
+import type { RecoveryFiles } from './recovery-files.ts';
 import type { Segment } from './segment.ts';
 import { scanSegment } from './segment-scan.ts';
 
 export interface ProducerRecovery {
   readonly disk: Disk;
   readonly folder: string;
+  readonly files: RecoveryFiles;
   readonly isClean: boolean;
+  /** Of the active segment. A clean stop wrote a snapshot of the very end instead. */
+  readonly checkpoint: ActiveCheckpoint | undefined;
   readonly maxProducers: number;
   readonly nowMs: number;
 }
@@ -66,12 +70,10 @@ async function loadAbortedIndexes({ disk, isClean }: ProducerRecovery, segments:
 
 /** The producers and aborted transactions as the checkpoint of the active segment has them; the offset from which batches must be replayed, or undefined. */
 async function loadCheckpoint(
-  { disk, isClean, nowMs }: ProducerRecovery,
+  { disk, checkpoint, nowMs }: ProducerRecovery,
   active: Segment,
   table: ProducerTable,
 ): Promise<number | undefined> {
-  // A clean stop wrote a snapshot of the very end.
-  const checkpoint = isClean ? undefined : await readActiveCheckpoint(disk, active);
   if (checkpoint === undefined) return undefined;
   if (checkpoint.nextOffset > active.nextOffset) {
     // It describes batches that are gone; others will stand in their places.
@@ -87,23 +89,18 @@ async function loadCheckpoint(
 }
 
 async function replaySegment(
-  { disk, nowMs }: ProducerRecovery,
+  { files, nowMs }: ProducerRecovery,
   segment: Segment,
   { table, fromOffset, isUnknown }: { table: ProducerTable; fromOffset: number; isUnknown: boolean },
 ): Promise<void> {
-  const file = await disk.open(segment.logPath, 'create');
-  try {
-    await scanSegment(file, {
-      position: segment.indexes?.offsets.lookup(fromOffset) ?? 0,
-      sizeBytes: segment.sizeBytes,
-      minOffset: segment.baseOffset,
-      onBatch: (buffer, at) => {
-        if (batchBaseOffset(buffer, at) < fromOffset) return;
-        const aborted = replayBatch(table, buffer, { at, nowMs });
-        if (aborted !== undefined && isUnknown) segment.noteAborted(aborted);
-      },
-    });
-  } finally {
-    await file.close();
-  }
+  await scanSegment(await files.of(segment), {
+    position: segment.indexes?.offsets.lookup(fromOffset) ?? 0,
+    sizeBytes: segment.sizeBytes,
+    minOffset: segment.baseOffset,
+    onBatch: (buffer, at) => {
+      if (batchBaseOffset(buffer, at) < fromOffset) return;
+      const aborted = replayBatch(table, buffer, { at, nowMs });
+      if (aborted !== undefined && isUnknown) segment.noteAborted(aborted);
+    },
+  });
 }

@@ -109,6 +109,7 @@ class Replay {
 
   /** No two entries of a frame are for the same file. */
   async #apply(entries: readonly WalEntry[]): Promise<void> {
+    // No file of this frame is closed before all of it is written.
     if (this.#open.size + entries.length > maxOpenFiles) await this.#closeAll();
     const waiting = [...entries];
     await inParallel(async () => {
@@ -154,12 +155,10 @@ class Replay {
     const metadata = await disk.readFile(path.join(folder, partitionMetadataName));
     if (topicIdIn(metadata) !== topicId) return undefined;
     const file = path.join(folder, segmentFileName(segmentBase, '.log'));
-    const handle = await disk.open(file, 'read');
-    try {
-      return { path: file, sizeBytes: await handle.size() };
-    } finally {
-      await handle.close();
-    }
+    const handle = await disk.open(file, 'write');
+    const target = { path: file, sizeBytes: await handle.size() };
+    this.#open.set(target, handle);
+    return target;
   }
 
   async #closeAll(): Promise<void> {
