@@ -8,6 +8,7 @@ import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
 import { connectCluster, createFetcher, createProducer } from '../../core/client/index.ts';
 import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
+import { BatchMemory } from '../../core/protocol/batch-memory.ts';
 import { RecordCursor } from '../../core/protocol/record-cursor.ts';
 
 export interface LoadResult {
@@ -72,12 +73,16 @@ function connect() {
 async function produceOurs(): Promise<LoadResult> {
   const cluster = connect();
   const producer = createProducer(cluster);
-  const builder = new BatchBuilder({ initialBytes: 1024 * 1024 });
+  const memory = new BatchMemory({ maxBytes: 8 * 1024 * 1024 });
+  const builder = new BatchBuilder({ initialBytes: 1024 * 1024, memory });
   const value = Buffer.alloc(recordBytes, 'x');
-  const result = await produceWith((count) => {
+  const result = await produceWith(async (count) => {
     const nowMs = Date.now();
     for (let i = 0; i < count; i++) builder.append(value, 0, recordBytes, nowMs);
-    return producer.send([{ topic, partition: 0, batch: builder.build() }]);
+    // As a source task does it: the producer seals, and memory goes round.
+    const batch = builder.build({ isLeftUnsealed: true });
+    await producer.send([{ topic, partition: 0, batch }]);
+    memory.give(batch);
   });
   producer.close();
   cluster.close();
@@ -101,6 +106,7 @@ async function consumeOurs(): Promise<LoadResult> {
         count++;
         bytes += cursor.valueEnd - cursor.valueStart;
       }
+      fetched.release();
     }
   }
   const result = meter.result(count);
