@@ -21,8 +21,18 @@ const measurements: readonly Measurement[] = [
     question: 'JSON records per CPU-second from a topic into zstd objects',
   },
   { name: 'whole-job', file: 'main-job/whole-job.ts', question: 'both halves in one run' },
+  {
+    name: 'exactly-once',
+    file: 'main-job/exactly-once.ts',
+    question: 'what records and offsets in one transaction cost',
+  },
   { name: 'first-object', file: 'main-job/first-object.ts', question: 'seconds from the start to the first object' },
   { name: 'client', file: 'client/run.ts', question: 'produce and consume beside kafkajs' },
+  {
+    name: 'broker',
+    file: 'broker/produce.ts',
+    question: "produce by Kafka's own client beside Apache Kafka, synced and not",
+  },
   { name: 'log', file: 'log/append.ts', question: "the log's own cost of an append" },
   { name: 'log-partitions', file: 'log/many-partitions.ts', question: 'one commit of 1 to 1,000 partitions' },
   { name: 'transactions', file: 'log/transactions.ts', question: 'transactions per second beside idempotent produce' },

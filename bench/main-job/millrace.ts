@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
-import { connectCluster, topicEnds } from '../../core/client/index.ts';
+import { connectCluster, createFetcher, topicEnds } from '../../core/client/index.ts';
+import { RecordCursor } from '../../core/protocol/record-cursor.ts';
 import { startMillrace } from '../../test/crash/millrace-child.ts';
 import { type CommandCost, measureCommand } from '../measure.ts';
 import { describeProfiles, profilingFlags } from './profile.ts';
@@ -16,14 +17,34 @@ export interface MillraceRun {
   readonly pipeline: string;
   readonly dataDir: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** More of the command line. */
+  readonly args?: readonly string[];
   /** Node leaves its CPU profiles here. */
   readonly profileInto?: string | undefined;
 }
 
 /** `millrace up … --once` with everything at its default but the ports. */
-export async function runOnce({ pipeline, dataDir, env, profileInto }: MillraceRun): Promise<CommandCost> {
+export async function runOnce({
+  pipeline,
+  dataDir,
+  env,
+  args: more = [],
+  profileInto,
+}: MillraceRun): Promise<CommandCost> {
   const flags = profileInto === undefined ? [] : profilingFlags(profileInto);
-  const args = [...flags, bin, 'up', pipeline, '--once', '--data-dir', dataDir, ...freePorts, '--log-level', 'warn'];
+  const args = [
+    ...flags,
+    bin,
+    'up',
+    pipeline,
+    '--once',
+    '--data-dir',
+    dataDir,
+    ...freePorts,
+    '--log-level',
+    'warn',
+    ...more,
+  ];
   const cost = await measureCommand(process.execPath, args, env);
   if (profileInto !== undefined) console.log(describeProfiles(profileInto));
   return cost;
@@ -39,10 +60,40 @@ export async function countRecords(dataDir: string, topic: string): Promise<numb
   const broker = startMillrace(['broker', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn']);
   try {
     const [, address = ''] = await broker.waitFor(/^broker\s+(\S+)/m);
-    return await countAt([address], topic);
+    return await countCommitted(address, topic);
   } finally {
     broker.process.kill('SIGTERM');
     await broker.ended;
+  }
+}
+
+/** Reads the whole topic: its offsets count the markers of transactions, too. */
+async function countCommitted(address: string, topic: string): Promise<number> {
+  const cluster = connectCluster({
+    bootstrapServers: [address],
+    clientId: 'bench',
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  const fetcher = createFetcher(cluster, { isolation: 'read_committed' });
+  const cursor = new RecordCursor({ checkCrcs: false });
+  let count = 0;
+  try {
+    const ends = await topicEnds(cluster, topic);
+    const left = new Map(ends.filter(({ offset }) => offset > 0).map(({ partition, offset }) => [partition, offset]));
+    fetcher.assign([...left.keys()].map((partition) => ({ topic, partition, offset: 'earliest' as const })));
+    while (left.size > 0) {
+      for (const { partition, records, fetchOffset, nextOffset, release } of await fetcher.next()) {
+        cursor.reset(records, fetchOffset);
+        while (cursor.next()) count += 1;
+        release();
+        if (nextOffset >= (left.get(partition) ?? 0)) left.delete(partition);
+      }
+    }
+    return count;
+  } finally {
+    fetcher.close();
+    cluster.close();
   }
 }
 
