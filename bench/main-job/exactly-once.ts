@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runRounds, type Subject } from '../rounds.ts';
 import { type Input, makeInput } from './input.ts';
-import { countRecords, mustEqual, pipelineFile, runOnce } from './millrace.ts';
+import { countRecords, logsIntoTopic, mustEqual, runOnce } from './millrace.ts';
 import { benchOptions, inFolder } from './options.ts';
 
 const options = benchOptions({ rounds: 5, megabytes: 1000 });
@@ -16,13 +16,7 @@ const fileCount = 4;
 const topic = 'access';
 
 function subject(folder: string, input: Input, name: string, support: 'enabled' | 'disabled'): Subject {
-  const pipeline = pipelineFile(folder, topic, [
-    'source:',
-    '  connector: file',
-    `  paths: ${join(folder, 'logs')}/*.log`,
-    'topics:',
-    `  ${topic}: { partitions: ${fileCount} }`,
-  ]);
+  const pipeline = logsIntoTopic(folder, topic, fileCount);
   return {
     name,
     async run() {

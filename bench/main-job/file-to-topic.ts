@@ -9,7 +9,7 @@ import { startConnectPeer } from '../peers/kafka-connect.ts';
 import { rsyslogIsInstalled, runRsyslog } from '../peers/rsyslog.ts';
 import { runRounds, type Subject } from '../rounds.ts';
 import { type Input, makeInput } from './input.ts';
-import { countRecords, mustEqual, pipelineFile, runOnce } from './millrace.ts';
+import { countRecords, logsIntoTopic, mustEqual, runOnce } from './millrace.ts';
 import { benchOptions, inFolder } from './options.ts';
 
 const options = benchOptions({ rounds: 5, megabytes: 1000 });
@@ -18,13 +18,7 @@ const fileCount = 4;
 const topic = 'access';
 
 function millrace(folder: string, name: string, input: Input): Subject {
-  const pipeline = pipelineFile(folder, topic, [
-    'source:',
-    '  connector: file',
-    `  paths: ${join(folder, 'logs')}/*.log`,
-    'topics:',
-    `  ${topic}: { partitions: ${fileCount} }`,
-  ]);
+  const pipeline = logsIntoTopic(folder, topic, fileCount);
   return {
     name,
     async run() {

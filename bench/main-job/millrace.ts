@@ -116,6 +116,17 @@ export function pipelineFile(folder: string, name: string, lines: readonly strin
   return path;
 }
 
+/** A pipeline that reads the folder's `logs` into a topic of so many partitions; answers its path. */
+export function logsIntoTopic(folder: string, topic: string, partitionCount: number): string {
+  return pipelineFile(folder, topic, [
+    'source:',
+    '  connector: file',
+    `  paths: ${join(folder, 'logs')}/*.log`,
+    'topics:',
+    `  ${topic}: { partitions: ${partitionCount} }`,
+  ]);
+}
+
 /** Throws when the far end does not hold what was put in: such a run is no measurement. */
 export function mustEqual(what: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${what}: ${found} where ${expected} were put in`);
