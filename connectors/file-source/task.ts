@@ -52,6 +52,8 @@ export class FileSourceTask implements SourceTask {
   #snapshotScans = 0;
   #isFirstRun = false;
   #isFirstRunStored = false;
+  /** Monotonic time at which the rest of the thread last had its turn. */
+  #yieldedAtMs = 0;
   #nextStatusMs = Number.NEGATIVE_INFINITY;
   readonly #scanTroubles = new Set<string>();
 
@@ -159,7 +161,6 @@ export class FileSourceTask implements SourceTask {
   async #readReady(output: SourceOutput, signal: AbortSignal, endsAtMs: number): Promise<boolean> {
     const { config, context, registry } = this.#parts;
     const read = new Set<Generation>();
-    let yieldedAtMs = context.clock.monotonicMs();
     let recordsLeft = config['batch.size'] === 0 ? Number.POSITIVE_INFINITY : config['batch.size'];
     while (output.roomBytes > 0 && recordsLeft > 0 && !signal.aborted) {
       const file = this.#queue.next();
@@ -174,10 +175,10 @@ export class FileSourceTask implements SourceTask {
       else this.#upkeep.heat(file);
       const nowMs = context.clock.monotonicMs();
       if (nowMs >= endsAtMs) break;
-      // Local files are read without waiting, and nothing else of the thread would have its turn.
-      if (nowMs - yieldedAtMs < longestTurnMs) continue;
+      // Local files are read without waiting, in one poll after the other: scans and messages would never have their turn.
+      if (nowMs - this.#yieldedAtMs < longestTurnMs) continue;
       await setImmediate();
-      yieldedAtMs = context.clock.monotonicMs();
+      this.#yieldedAtMs = context.clock.monotonicMs();
     }
     for (const generation of read) {
       registry.unreported.delete(generation);

@@ -103,11 +103,21 @@ export class SourceRunner {
       this.#pollFailures = 0;
       return outcome;
     } catch (error) {
-      if (!isRetriable(error)) throw error;
+      if (!isRetriable(error)) await this.#failAfterPolls(error);
       gauges.add('source_poll_retries_total', 1);
       await this.#recover(error);
       return 'more';
     }
+  }
+
+  /** The polls before were whole: a source that fails at every third poll still gets on. */
+  async #failAfterPolls(error: unknown): Promise<never> {
+    const { output, errors, logger } = this.#options;
+    logger.warn({ reason: describeError(error) }, 'polling the source failed; what came before is committed first');
+    output.discard();
+    errors.discard();
+    await this.#finish();
+    throw error;
   }
 
   /**

@@ -380,6 +380,17 @@ describe('the source runner in transactions', () => {
     await running;
   });
 
+  test('a poll that fails for good fails the task, after what came before it is committed', async () => {
+    const broken: Step = (output) => {
+      count(5, 6)(output);
+      return new Error('the poll failed');
+    };
+    const harness = new Harness([count(0, 2), count(2, 5), broken], {}, { kind: 'interval', intervalMs: 60_000 });
+    await expect(harness.runner.run()).rejects.toThrow('the poll failed');
+    expect(harness.stored.at(-1)?.offset).toEqual({ count: 5 });
+    expect(harness.topics.get('numbers')).toEqual(['0', '1', '2', '3', '4']);
+  });
+
   test('a failed commit fails the task; the source hears nothing, and nothing is written again', async () => {
     const harness = new Harness([count(0, 1), count(1, 2)], {}, { kind: 'poll' });
     harness.commits.push(() => Promise.reject(later()));
