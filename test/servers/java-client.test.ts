@@ -66,6 +66,23 @@ describe("the Java client's transactions", () => {
     expect((await committed(output, 0)).sort()).toEqual(transformed.sort());
   });
 
+  test('kafka-transactions finds and describes the open one', async () => {
+    const transactions = (...args: string[]) => runKafkaTool('transactions', ['--bootstrap-server', address, ...args]);
+    expect(await transactions('list')).toMatch(/^java-open\s+\d+\s+\d+\s+Ongoing/m);
+    const described = await transactions('describe', '--transactional-id', 'java-open');
+    expect(described).toMatch(/java-open.*Ongoing/);
+    expect(described).toContain(`${output}-0`);
+    const producers = await transactions('describe-producers', '--topic', output, '--partition', '0');
+    const columns = producers
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/));
+    // The last column is the first offset of the producer's open transaction.
+    expect(columns.filter((column) => column.at(-1) !== 'None')).toHaveLength(1);
+    expect((await transactions('find-hanging', '--broker-id', '1')).trim().split('\n')).toHaveLength(1);
+  });
+
   test('the open one is seen once it is committed', async () => {
     expect(await committed(output, 0)).not.toContain('left open');
     program.tell('commit');
