@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import { backoffMs, retryBackoff } from './backoff.ts';
 import type { Cluster } from './cluster.ts';
 import { clientErrors } from './error-codes.ts';
-import { fetchGroupOffsets, type GroupOffset, setGroupOffsets } from './group-offsets.ts';
+import { type FetchOffsetsOptions, fetchGroupOffsets, type GroupOffset, setGroupOffsets } from './group-offsets.ts';
 import { createKafkajs, kafkajsError } from './kafkajs-client.ts';
 
 const { ConfigResourceTypes } = kafkajs;
@@ -94,9 +94,9 @@ export class Admin {
     }));
   }
 
-  /** Everything a group has committed. */
-  fetchGroupOffsets(groupId: string, signal?: AbortSignal): Promise<GroupOffset[]> {
-    return fetchGroupOffsets(this.#cluster, groupId, signal);
+  /** What a group has committed, in all partitions or in those named. */
+  fetchGroupOffsets(groupId: string, options?: FetchOffsetsOptions): Promise<GroupOffset[]> {
+    return fetchGroupOffsets(this.#cluster, groupId, options);
   }
 
   /** Sets offsets of a group without members; rejects with `client/group-fenced` when it has some. */

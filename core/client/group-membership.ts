@@ -100,9 +100,8 @@ export class GroupMembership {
   }
 
   /** What the group has committed for these partitions; those without a commit are missing from the answer. */
-  async committed(partitions: readonly GroupPartition[], signal?: AbortSignal): Promise<GroupPosition[]> {
-    const all = await fetchGroupOffsets(this.#cluster, this.#options.groupId, signal);
-    return all.filter((position) => partitions.some((wanted) => isSame(wanted, position)));
+  committed(partitions: readonly GroupPartition[], signal?: AbortSignal): Promise<GroupPosition[]> {
+    return fetchGroupOffsets(this.#cluster, this.#options.groupId, { partitions, signal });
   }
 
   /** Gives everything back in good order and leaves. Idempotent; never rejects. */

@@ -10,18 +10,38 @@ import type { Cluster } from './cluster.ts';
 import type { Connection } from './connection.ts';
 import { clientErrors } from './error-codes.ts';
 
-export interface GroupOffset {
+interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
+}
+
+export interface GroupOffset extends TopicPartition {
   /** The next offset the group reads. */
   readonly offset: number;
 }
 
-/** Everything the group has committed. Rejects with `client/unreachable` or `client/refused`. */
-export function fetchGroupOffsets(cluster: Cluster, groupId: string, signal?: AbortSignal): Promise<GroupOffset[]> {
+export interface FetchOffsetsOptions {
+  /**
+   * Only these. Whoever goes on from an offset must name its partitions: the answer then waits for transactions that are
+   * about to change them, also where nothing was committed before; without names a coordinator tells of what is there.
+   */
+  readonly partitions?: readonly TopicPartition[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the group has committed; partitions without a commit are missing. Rejects with `client/unreachable` or `client/refused`. */
+export function fetchGroupOffsets(
+  cluster: Cluster,
+  groupId: string,
+  { partitions: wanted, signal }: FetchOffsetsOptions = {},
+): Promise<GroupOffset[]> {
+  const topics =
+    wanted === undefined
+      ? null
+      : byTopic(wanted).map(([name, own]) => ({ name, partitionIndexes: own.map(({ partition }) => partition) }));
   return askCoordinator(cluster, groupId, signal, async (connection, stop) => {
     // Version 8 puts groups into a list; requireStable (7) waits for transactions that are being committed.
-    const request = { groupId, topics: null, requireStable: true };
+    const request = { groupId, topics, requireStable: true };
     const answer = await connection.request(offsetFetchApi, request, { maxVersion: 7, signal: stop });
     check(answer.errorCode, groupId);
     return answer.topics
@@ -42,11 +62,13 @@ export function setGroupOffsets(
   offsets: readonly GroupOffset[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const topics = [...new Set(offsets.map(({ topic }) => topic))].map((name) => ({
+  const topics = byTopic(offsets).map(([name, own]) => ({
     name,
-    partitions: offsets
-      .filter(({ topic }) => topic === name)
-      .map(({ partition, offset }) => ({ partitionIndex: partition, committedOffset: offset, committedMetadata: '' })),
+    partitions: own.map(({ partition, offset }) => ({
+      partitionIndex: partition,
+      committedOffset: offset,
+      committedMetadata: '',
+    })),
   }));
   return askCoordinator(cluster, groupId, signal, async (connection, stop) => {
     const answer = await connection.request(offsetCommitApi, { groupId, topics }, { signal: stop });
@@ -54,6 +76,10 @@ export function setGroupOffsets(
       for (const { partitionIndex, errorCode } of partitions) check(errorCode, `${groupId}, ${name}-${partitionIndex}`);
     }
   });
+}
+
+function byTopic<T extends TopicPartition>(places: readonly T[]): [string, T[]][] {
+  return [...Map.groupBy(places, ({ topic }) => topic)];
 }
 
 /** Finds the coordinator and asks it, again as long as the failure may pass. */

@@ -196,17 +196,37 @@ export function transactionKit(name: string, start: () => Promise<BrokerUnderTes
       const topic = await newTopic(2);
       const groupId = `${topic}-group`;
       const producer = await open();
-      const offsets = [0, 1].map((partition) => ({ topic, partition, offset: 5 + partition }));
+      const partitions = [0, 1].map((partition) => ({ topic, partition }));
+      const offsets = partitions.map(({ partition }) => ({ topic, partition, offset: 5 + partition }));
+      // Asked for by name they wait for the markers, which a broker may write behind its answer to the commit.
+      const committed = () => admin.fetchGroupOffsets(groupId, { partitions });
       await producer.send([send(topic, 0, 'x')]);
       await producer.sendOffsets(groupId, offsets);
       await producer.commit();
-      expect(await admin.fetchGroupOffsets(groupId)).toEqual(offsets);
+      expect(await committed()).toEqual(offsets);
       await producer.sendOffsets(groupId, [{ topic, partition: 0, offset: 99 }]);
       await producer.abort();
-      expect(await admin.fetchGroupOffsets(groupId)).toEqual(offsets);
+      expect(await committed()).toEqual(offsets);
       await producer.sendOffsets(groupId, [{ topic, partition: 1, offset: 7 }]);
       await producer.commit();
-      expect((await admin.fetchGroupOffsets(groupId)).map(({ offset }) => offset)).toEqual([5, 7]);
+      expect((await committed()).map(({ offset }) => offset)).toEqual([5, 7]);
+      producer.close();
+    });
+
+    test('whoever asks for partitions by name is answered when no transaction can change them any more', async () => {
+      const topic = await newTopic(1);
+      const groupId = `${topic}-group`;
+      const producer = await open();
+      await producer.sendOffsets(groupId, [{ topic, partition: 0, offset: 5 }]);
+      // Nothing was committed before, so a question without names would be answered at once, with nothing.
+      let isAnswered = false;
+      const answer = admin.fetchGroupOffsets(groupId, { partitions: [{ topic, partition: 0 }] }).finally(() => {
+        isAnswered = true;
+      });
+      expect(await admin.fetchGroupOffsets(groupId)).toEqual([]);
+      expect(isAnswered).toBe(false);
+      await producer.commit();
+      expect(await answer).toEqual([{ topic, partition: 0, offset: 5 }]);
       producer.close();
     });
 
@@ -301,7 +321,9 @@ export function transactionKit(name: string, start: () => Promise<BrokerUnderTes
       await trouble;
       expect(proxy.connectionCount).toBeGreaterThan(5);
       for (const partition of [0, 1, 2]) await eventuallyCommitted(topic, partition, expected[partition]!);
-      expect(await admin.fetchGroupOffsets(groupId)).toEqual([{ topic, partition: 0, offset: lastOffset }]);
+      const partitions = [{ topic, partition: 0 }];
+      const committed = await admin.fetchGroupOffsets(groupId, { partitions });
+      expect(committed).toEqual([{ topic, partition: 0, offset: lastOffset }]);
       producer.close();
       shaky.close();
       await proxy.close();

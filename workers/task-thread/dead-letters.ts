@@ -41,7 +41,7 @@ function exactDeadLetters(context: ThreadContext, topic: string): DeadLetters {
         const producer = { requestTimeoutMs, deliveryTimeoutMs, maxBufferedBytes: 2 * limits.deadLetterBytes };
         return openTransactionalProducer(cluster, { transactionalId, transactionTimeoutMs, producer });
       },
-      readPosition: async () => offsetOf(at, await fetchGroupOffsets(cluster, positionsGroup)),
+      readPosition: async () => offsetOf(at, await fetchGroupOffsets(cluster, positionsGroup, { partitions: [at] })),
     });
   return new ExactDeadLetters({ topic, openLane, mostPendingBytes: limits.deadLetterBytes });
 }

@@ -37,8 +37,8 @@ async function runIncarnation(
   try {
     transactor = await takeOver(world, transform.client, process, transactionalId);
     // Only now: what the owner before has committed cannot change any more.
-    const committed = await fetchGroupOffsets(reader.cluster, transform.groupId, stop);
-    const own = committed.find((position) => position.topic === inputTopic && position.partition === partition);
+    const partitions = [{ topic: inputTopic, partition }];
+    const [own] = await fetchGroupOffsets(reader.cluster, transform.groupId, { partitions, signal: stop });
     reader.assign([{ topic: inputTopic, partition, offset: own?.offset ?? 0 }]);
     let isWhole = true;
     for (let round = 0; isWhole && !stop.aborted; ) {
