@@ -1,20 +1,27 @@
 /**
  * Produce and consume: our client and kafkajs against the same embedded broker, taking turns.
- * `node bench/client/run.ts [ROUNDS=5] [SCALE=1] [DURABILITY=default]`; our client runs twice a round, which shows the noise.
+ * `npm run bench -- client [--rounds 5] [--scale 1] [--durability default]`; our client runs twice a round, which shows the noise.
  */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
 import { connectCluster, listOffsets, openAdmin } from '../../core/client/index.ts';
 import { formatSpread, formatTable, measureCommand, sampleProcess, spreadOf } from '../measure.ts';
 import type { LoadResult } from './load.ts';
 
-const [roundsText, scaleText, durability = 'default'] = process.argv.slice(2);
-const rounds = Number(roundsText ?? 5);
-const scale = Number(scaleText ?? 1);
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    scale: { type: 'string', default: '1' },
+    durability: { type: 'string', default: 'default' },
+  },
+});
+const rounds = Number(values.rounds);
+const scale = Number(values.scale);
 
 interface Case {
   readonly client: 'millrace' | 'kafkajs';
@@ -38,7 +45,7 @@ const cases: readonly Case[] = [100, 1024].flatMap((recordBytes) => {
 });
 
 async function main(): Promise<void> {
-  const broker = spawn(process.execPath, [join(import.meta.dirname, 'broker.ts'), durability], {
+  const broker = spawn(process.execPath, [join(import.meta.dirname, 'broker.ts'), values.durability], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [port] = (await once(broker.stdout, 'data')) as [Buffer];

@@ -1,15 +1,18 @@
-/** A short checker run in a process that is killed; longer ones, and those that lose power, are the program beside this. */
+/** Short checker runs, one in a process that is killed and one that loses power; the long ones are the program beside this. */
 
 import { expect, test } from 'vitest';
 import { startChildBroker } from './brokers/child-broker.ts';
+import { startPowerBroker } from './brokers/power-broker.ts';
 import { isClean, runWorkload } from './workload/workload.ts';
 
 const seed = Number(process.env['MILLRACE_SEED'] ?? Date.now() % 1_000_000);
 
-test(`no anomalies on a broker that is killed and cut off, seed ${seed}`, { timeout: 180_000 }, async () => {
-  const broker = await startChildBroker();
+test.each([
+  ['a broker that is killed and cut off', startChildBroker, ['kill', 'cut', 'lose', 'restart'] as const],
+  ['a broker that loses power and room', startPowerBroker, ['power', 'full', 'clock'] as const],
+])(`no anomalies on %s, seed ${seed}`, { timeout: 180_000 }, async (_, start, faults) => {
+  const broker = await start();
   try {
-    const faults = ['kill', 'cut', 'lose', 'restart'] as const;
     const report = await runWorkload(broker, { seed, seconds: 4, faults, meanGapMs: 700 });
     expect(report.examples, JSON.stringify(report, null, 2)).toEqual([]);
     expect(isClean(report)).toBe(true);
