@@ -3,6 +3,8 @@
  * a thread, or a broker alone; then it runs to its end, and every line is looked for in topic and target: exactly once.
  *
  *   node test/crash/main-job.ts --kills 100 --files 40 --bytes 4000000000 --store s3 --broker apart --seed 7
+ *
+ * `--broker` is `within` the process that is killed, `apart` from it, or `kafka`: three brokers of Apache Kafka.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -104,6 +106,13 @@ async function run(options: MainJobOptions, scenario: Scenario): Promise<MainJob
   }
 }
 
+async function brokersNamed(name: string): Promise<NonNullable<MainJobOptions['brokers']>> {
+  if (name === 'within' || name === 'apart') return name;
+  if (name !== 'kafka') throw new Error(`--broker is within, apart or kafka, not ${name}`);
+  // Only here: it brings Apache Kafka's own tools with it.
+  return (await import('../servers/kafka-brokers.ts')).kafkaBrokers;
+}
+
 async function openBrokers(where: NonNullable<MainJobOptions['brokers']>, folder: string): Promise<Brokers> {
   if (where === 'within') return brokerWithin(folder);
   return where === 'apart' ? await brokerApart(folder) : await where(folder);
@@ -160,7 +169,7 @@ if (import.meta.main) {
     files: Number(values.files),
     bytes: Number(values.bytes),
     store: values.store === 'local' ? 'local' : 's3',
-    brokers: values.broker === 'apart' ? 'apart' : 'within',
+    brokers: await brokersNamed(values.broker),
     seed: Number(values.seed),
     keep: values.keep,
     onProgress: (text) => console.log(text),
