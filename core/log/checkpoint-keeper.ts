@@ -14,7 +14,7 @@ export interface CheckpointKeeperOptions {
   readonly dataDir: string;
   /** How often recovery points are saved while it is started. */
   readonly intervalMs: number;
-  /** True when the log failed: what is on the disk stays as it is. */
+  /** True when the log failed: what is on the disk stays as it is, since a sync behind a failed one may claim what is lost. */
   readonly isOver: () => boolean;
   /** Brings the segments up to what is durable elsewhere, so that recovery points can follow. */
   readonly syncSegments: () => Promise<void>;
@@ -81,7 +81,9 @@ export class CheckpointKeeper {
     while (!this.#stopped.signal.aborted && !isOver()) {
       try {
         await clock.sleep(intervalMs, this.#stopped.signal);
+        if (isOver()) return;
         await syncSegments();
+        if (isOver()) return;
         await this.saveRecoveryPoints();
         onSaved();
       } catch (error) {

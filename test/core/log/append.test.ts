@@ -275,6 +275,10 @@ describe('a disk that fails', () => {
     expect(m.logs.failed.aborted).toBe(true);
     expect(m.logs.failed.reason).toMatchObject({ code: 'log/storage' });
     expect((await m.append(['d'])).errorCode).toBe(kafkaErrors.KAFKA_STORAGE_ERROR);
+    const recoveryPoints = () => m.disk.readFile('/data/recovery-point-offset-checkpoint');
+    const before = await recoveryPoints();
+    await m.clock.advance(60_000);
+    expect(await recoveryPoints()).toEqual(before);
     await expect(m.log.read(0, { maxBytes: 100, minOneBatch: true })).rejects.toMatchObject({ code: 'log/storage' });
     await m.logs.close();
     expect(await m.disk.readFile('/data/.kafka_cleanshutdown')).toBeUndefined();

@@ -6,8 +6,10 @@ import { diskErrors } from '../../../core/base/error-codes.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { type Logs, openLogs } from '../../../core/log/log-manager.ts';
 import { kafkaErrors } from '../../../core/protocol/kafka-errors.ts';
+import type { Crash } from '../../fakes/crash.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeDisk } from '../../fakes/fake-disk.ts';
+import { MachineDisk } from '../../fakes/machine-disk.ts';
 import { batchOf, dataDir, readAll, testConfig } from './fixtures.ts';
 
 type Step =
@@ -84,6 +86,8 @@ class Client {
 
 class Run {
   readonly disk = new FakeDisk();
+  /** The disk as the present life of the machine sees it. */
+  #machine = new MachineDisk(this.disk);
   readonly clock = new FakeClock();
   clients = Array.from({ length: partitionCount }, () => new Client());
   logs!: Logs;
@@ -96,9 +100,12 @@ class Run {
   }
 
   async start(): Promise<void> {
-    const { disk, clock } = this;
+    const { clock } = this;
+    // A process that failed has ended before the next one starts.
+    this.#machine.die();
+    this.#machine = new MachineDisk(this.disk);
     this.logs = await openLogs({
-      ...{ disk, clock, logger: silentLogger, dataDir, durability: 'default' },
+      ...{ disk: this.#machine, clock, logger: silentLogger, dataDir, durability: 'default' },
       maxConcurrentSyncs: 1,
       walMinPartitions: 2,
       activeCheckpointBytes: 100,
@@ -145,7 +152,7 @@ class Run {
   }
 
   crash({ power, kept: [writes, bytes, names] }: Extract<Step, { kind: 'crash' }>): void {
-    this.disk.crash(
+    this.#end(
       power
         ? {
             kind: 'power',
@@ -157,6 +164,12 @@ class Run {
     );
   }
 
+  /** What still runs of the logs, a timer say, does nothing to the disk any more. */
+  #end(crash: Crash): void {
+    this.#machine.die();
+    this.disk.crash(crash);
+  }
+
   settle(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
@@ -166,13 +179,13 @@ class Run {
     await this.settle();
     await Promise.all(this.#pending);
     this.#pending = [];
-    if (this.disk.isDead) this.disk.crash({ kind: 'power' });
+    if (this.disk.isDead) this.#end({ kind: 'power' });
     this.disk.dieAfter(this.#values % 30);
     await this.start().catch(() => {});
-    if (this.disk.isDead) this.disk.crash({ kind: 'power', keptWrites: () => this.#values % 3 });
+    if (this.disk.isDead) this.#end({ kind: 'power', keptWrites: () => this.#values % 3 });
     else {
       this.disk.dieAfter(Number.POSITIVE_INFINITY);
-      this.disk.crash({ kind: 'process' });
+      this.#end({ kind: 'process' });
     }
     await this.start();
     await this.check();

@@ -7,9 +7,9 @@ import { silentLogger } from '../../../../core/base/logger.ts';
 import { type Broker, startBroker } from '../../../../core/broker/broker.ts';
 import type { Crash } from '../../../fakes/crash.ts';
 import { FakeDisk } from '../../../fakes/fake-disk.ts';
+import { MachineDisk } from '../../../fakes/machine-disk.ts';
 import type { BrokerUnderFire } from './broker-under-fire.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
-import { MachineDisk } from './machine-disk.ts';
 import { startTamperingProxy, type Tampering } from './tampering-proxy.ts';
 
 export interface PowerBrokerOptions {

@@ -1,7 +1,7 @@
 /** A disk as one life of a machine sees it: once that is over, whoever still runs in it cannot touch the disk any more. */
 
-import type { Disk, DiskFile } from '../../../../core/base/disk.ts';
-import { diskErrors } from '../../../../core/base/error-codes.ts';
+import type { Disk, DiskFile } from '../../core/base/disk.ts';
+import { diskErrors } from '../../core/base/error-codes.ts';
 
 export class MachineDisk implements Disk {
   readonly #disk: Disk;
