@@ -129,7 +129,10 @@ export class Connection implements Client {
       return;
     }
     try {
-      this.#frames.push(chunk, (frame) => this.#waiting.push(frame.buffer === chunk.buffer ? ownCopy(frame) : frame));
+      const { memory } = this.#options;
+      this.#frames.push(chunk, (frame) =>
+        this.#waiting.push(frame.buffer === chunk.buffer ? ownCopy(frame, memory) : frame),
+      );
     } catch (error) {
       this.#options.logger.warn({ peer: this.host }, `connection closed: ${describeError(error)}`);
       this.destroy();
@@ -279,9 +282,12 @@ export class Connection implements Client {
   }
 }
 
-/** Frames that came whole in one chunk must outlive it. Memory of its own, not of a pool: a log may keep a small one long, and the pool with it. */
-function ownCopy(frame: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(frame.length);
+/** Larger ones come from the memory that goes round. A small one has its own, not a pool's: a log may keep it long, and the pool with it. */
+const leastPooledBytes = 4096;
+
+/** Frames that came whole in one chunk must outlive it. */
+function ownCopy(frame: Buffer, memory: BatchMemory): Buffer {
+  const copy = frame.length < leastPooledBytes ? Buffer.allocUnsafeSlow(frame.length) : memory.take(frame.length);
   frame.copy(copy);
-  return copy;
+  return copy.subarray(0, frame.length);
 }

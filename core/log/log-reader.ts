@@ -87,7 +87,7 @@ export class LogReader {
     const limitOffset = Math.min(options.limitOffset ?? Number.POSITIVE_INFINITY, this.#state.highWatermark);
     if (fromOffset >= limitOffset) return noBytes;
     const cached = this.#options.tailCache.read(this.#state, { ...options, fromOffset, limitOffset });
-    if (cached !== undefined) return cached.length === 1 ? cached[0]! : Buffer.concat(cached);
+    if (cached !== undefined) return cached;
     return this.#options.gate.shared(async () => {
       this.#checkRange(fromOffset);
       const bytes = await this.#readFiles(fromOffset, options);

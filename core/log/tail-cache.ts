@@ -7,7 +7,7 @@ interface CachedBatch {
   readonly slab: Slab;
 }
 
-/** Memory that small batches share: an allocation for each would keep the garbage collector busy. */
+/** Memory that batches share: it goes round, because an allocation for each batch would keep the garbage collector busy. */
 interface Slab {
   readonly bytes: Buffer;
   usedBytes: number;
@@ -27,6 +27,8 @@ export interface CacheRead {
   readonly limitOffset: number;
   readonly maxBytes: number;
   readonly minOneBatch: boolean;
+  /** Where the copy goes; fresh memory unless told. */
+  readonly memory?: { take(minBytes: number): Buffer } | undefined;
 }
 
 /** Batches up to this size are cached: it is the system calls that a small one saves. */
@@ -35,10 +37,16 @@ const largestCachedBytes = 64 * 1024;
 /** Heap and allocator cost of one entry beside its bytes; measured on batches of 100 bytes that have memory of their own. */
 const entryOverheadBytes = 800;
 
-const largestSlabBytes = 64 * 1024;
+/** For less, memory that goes round would be larger than what is read. */
+const leastBorrowedBytes = 4096;
 
-/** At least so many batches share a slab; a larger one has memory of its own. */
-const leastShared = 8;
+const largestSlabBytes = 1024 * 1024;
+
+/** Slabs the cache is made of at least; a batch that is larger than one has memory of its own. */
+const leastSlabs = 16;
+
+/** Empty slabs kept for the next batches: batches leave in the order they came, so more are hardly ever empty. */
+const maxFreeSlabs = 2;
 
 function newSlab(sizeBytes: number): Slab {
   return { bytes: Buffer.allocUnsafeSlow(sizeBytes), usedBytes: 0, batchCount: 0 };
@@ -61,12 +69,13 @@ export class TailCache {
   #orderFirst = 0;
   #bytes = 0;
   readonly #slabBytes: number;
-  /** Where the next small batch goes. */
+  /** Where the next batch goes. */
   #slab: Slab | undefined;
+  readonly #freeSlabs: Slab[] = [];
 
   constructor(options: { maxBytes: number }) {
     this.#maxBytes = options.maxBytes;
-    this.#slabBytes = Math.min(largestSlabBytes, Math.floor(options.maxBytes / 64));
+    this.#slabBytes = Math.min(largestSlabBytes, Math.floor(options.maxBytes / leastSlabs));
   }
 
   get sizeBytes(): number {
@@ -100,9 +109,9 @@ export class TailCache {
   }
 
   #slabFor(sizeBytes: number): Slab {
-    const isShared = sizeBytes * leastShared <= this.#slabBytes;
+    const isShared = sizeBytes <= this.#slabBytes;
     if (isShared && this.#slab !== undefined && this.#slab.usedBytes + sizeBytes <= this.#slabBytes) return this.#slab;
-    const slab = newSlab(isShared ? this.#slabBytes : sizeBytes);
+    const slab = (isShared ? this.#freeSlabs.pop() : undefined) ?? newSlab(isShared ? this.#slabBytes : sizeBytes);
     this.#bytes += slab.bytes.length;
     if (isShared) this.#slab = slab;
     return slab;
@@ -114,24 +123,25 @@ export class TailCache {
     if (slab.batchCount > 0) return;
     this.#bytes -= slab.bytes.length;
     if (this.#slab === slab) this.#slab = undefined;
+    slab.usedBytes = 0;
+    if (slab.bytes.length === this.#slabBytes && this.#freeSlabs.length < maxFreeSlabs) this.#freeSlabs.push(slab);
   }
 
-  /** Consecutive batches from the one that holds `fromOffset`, or undefined when that one is not cached. */
-  read(owner: object, wanted: CacheRead): Buffer[] | undefined {
+  /** A copy of consecutive batches from the one that holds `fromOffset`; undefined when that one is not cached. */
+  read(owner: object, wanted: CacheRead): Buffer | undefined {
     const tail = this.#tails.get(owner);
     if (tail === undefined) return undefined;
-    let index = indexOf(tail, wanted.fromOffset);
-    if (index === undefined) return undefined;
-    const found: Buffer[] = [];
+    const first = indexOf(tail, wanted.fromOffset);
+    if (first === undefined) return undefined;
+    let end = first;
     let bytes = 0;
-    for (; index < tail.batches.length; index += 1) {
-      const batch = tail.batches[index]!;
-      const isTooMuch = bytes + batch.bytes.length > wanted.maxBytes && !(wanted.minOneBatch && found.length === 0);
+    for (; end < tail.batches.length; end += 1) {
+      const batch = tail.batches[end]!;
+      const isTooMuch = bytes + batch.bytes.length > wanted.maxBytes && !(wanted.minOneBatch && end === first);
       if (batch.nextOffset > wanted.limitOffset || isTooMuch) break;
-      found.push(batch.bytes);
       bytes += batch.bytes.length;
     }
-    return found;
+    return copyOf(tail.batches, { first, end, bytes }, wanted.memory);
   }
 
   /** Forgets everything of one log. */
@@ -159,6 +169,23 @@ export class TailCache {
       this.#orderFirst = 0;
     }
   }
+}
+
+/** What is read outlives the cached batches, whose memory serves others once they are evicted. */
+function copyOf(
+  batches: readonly CachedBatch[],
+  { first, end, bytes }: { first: number; end: number; bytes: number },
+  memory: CacheRead['memory'],
+): Buffer {
+  const isLarge = memory !== undefined && bytes >= leastBorrowedBytes;
+  const copy = isLarge ? memory.take(bytes).subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (let index = first; index < end; index += 1) {
+    const batch = batches[index]!.bytes;
+    copy.set(batch, at);
+    at += batch.length;
+  }
+  return copy;
 }
 
 /** The index of the batch that holds `offset`, or undefined when it lies before or behind the cached ones. */

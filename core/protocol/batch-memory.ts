@@ -5,6 +5,13 @@ import { invariant } from '../base/errors.ts';
 /** Less is not worth keeping. */
 const leastKeptBytes = 4096;
 
+/** Requests of one client differ by a few bytes: what served one should serve the next. */
+const grainBytes = 16 * 1024;
+
+function roundedUp(bytes: number): number {
+  return bytes < grainBytes ? bytes : Math.ceil(bytes / grainBytes) * grainBytes;
+}
+
 export class BatchMemory {
   readonly #maxBytes: number;
   /** Smallest first. */
@@ -19,7 +26,7 @@ export class BatchMemory {
   /** Memory of at least that size with unknown content: the smallest there is, so that a small batch does not hold what a large one needs. */
   take(minBytes: number): Buffer {
     const index = this.#free.findIndex((memory) => memory.length >= minBytes);
-    if (index < 0) return Buffer.allocUnsafeSlow(minBytes);
+    if (index < 0) return Buffer.allocUnsafeSlow(roundedUp(minBytes));
     const [memory] = this.#free.splice(index, 1);
     this.#freeBytes -= memory!.length;
     return memory!;
