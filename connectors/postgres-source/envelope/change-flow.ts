@@ -1,0 +1,145 @@
+/** Which records a change becomes, whatever their format: tombstones, key changes, what is skipped. */
+
+import type { RecordHeader } from '../../contract/record.ts';
+import { type TableShape, type Tuple, valueKinds } from '../row.ts';
+import { JsonOutput } from '../values/json-output.ts';
+import type { ChangeFacts, RecordTarget, TableEncoder } from './change.ts';
+import { KeyWriter } from './key-writer.ts';
+import type { EnvelopeOptions } from './options.ts';
+import type { TableColumns } from './table-columns.ts';
+
+/** Writes the value of one record. `op` may differ from that of the change, where a key change is told as two. */
+export interface ValueFormat {
+  write(out: JsonOutput, change: ChangeFacts, op: ChangeFacts['op'], before: Tuple | null, after: Tuple | null): void;
+}
+
+const newKeyHeader = '__debezium.newkey';
+const oldKeyHeader = '__debezium.oldkey';
+
+export class ChangeFlow implements TableEncoder {
+  readonly topic: string;
+  readonly shape: TableShape;
+  readonly leftOut: readonly string[];
+  readonly #options: EnvelopeOptions;
+  readonly #columns: TableColumns;
+  readonly #key: KeyWriter | null;
+  /** Old tuples have all columns of the key: what they lack says nothing about whether it changed. */
+  readonly #knowsOldKey: boolean;
+  readonly #format: ValueFormat;
+  readonly #out = new JsonOutput();
+
+  constructor(topic: string, shape: TableShape, columns: TableColumns, format: ValueFormat, options: EnvelopeOptions) {
+    this.topic = topic;
+    this.shape = shape;
+    this.leftOut = columns.leftOut;
+    this.#options = options;
+    this.#columns = columns;
+    this.#format = format;
+    this.#knowsOldKey = shape.replicaIdentity === 'full' || columns.key.every(({ isIdentity }) => isIdentity);
+    const place = `${shape.schema}.${shape.table}`;
+    this.#key = columns.key.length === 0 ? null : new KeyWriter(columns.key, topic, place, options);
+  }
+
+  encode(change: ChangeFacts, before: Tuple | null, after: Tuple | null, target: RecordTarget): void {
+    if (this.#options.skippedOperations.has(change.op)) return;
+    this.#out.restart();
+    switch (change.op) {
+      case 'u':
+        this.#update(change, before, after, target);
+        return;
+      case 'd':
+        this.#delete(change, before, target, null);
+        return;
+      case 't':
+        this.#put(change, 't', null, null, null, target, null);
+        return;
+      default:
+        this.#put(change, change.op, null, after, after, target, null);
+    }
+  }
+
+  #update(change: ChangeFacts, before: Tuple | null, after: Tuple | null, target: RecordTarget): void {
+    const isFull = this.shape.replicaIdentity === 'full';
+    if (before !== null && after !== null) {
+      if (isFull && this.#options.skipsUnchanged && this.#saysTheSame(before, after)) return;
+      if (this.#key !== null && this.#knowsOldKey && this.#changesKey(this.#key, before, after)) {
+        this.#changeKey(this.#key, change, before, after, target);
+        return;
+      }
+    }
+    this.#put(change, 'u', before, after, after, target, null);
+  }
+
+  #delete(
+    change: ChangeFacts,
+    before: Tuple | null,
+    target: RecordTarget,
+    headers: readonly RecordHeader[] | null,
+  ): void {
+    this.#put(change, 'd', before, null, before, target, headers);
+    if (this.#key === null || before === null || !this.#options.tombstonesOnDelete) return;
+    this.#out.restart();
+    this.#key.write(this.#out, before, null);
+    target.record(this.topic, this.#out.bytes, 0, this.#out.end, -1, -1, null);
+  }
+
+  /** A delete of the old key and a create of the new one, each with a header that names the other. */
+  #changeKey(key: KeyWriter, change: ChangeFacts, before: Tuple, after: Tuple, target: RecordTarget): void {
+    const oldKey = this.#keyBytes(key, before, null);
+    const newKey = this.#keyBytes(key, after, before);
+    this.#out.restart();
+    this.#delete(change, before, target, [{ key: newKeyHeader, value: newKey }]);
+    this.#out.restart();
+    const old = this.shape.replicaIdentity === 'full' ? before : null;
+    this.#put(change, 'c', null, after, after, target, [{ key: oldKeyHeader, value: oldKey }], old);
+  }
+
+  #put(
+    change: ChangeFacts,
+    op: ChangeFacts['op'],
+    before: Tuple | null,
+    after: Tuple | null,
+    keyed: Tuple | null,
+    target: RecordTarget,
+    headers: readonly RecordHeader[] | null,
+    old = before,
+  ): void {
+    const out = this.#out;
+    let keyEnd = 0;
+    if (this.#key !== null && keyed !== null) {
+      this.#key.write(out, keyed, keyed === after ? old : null);
+      keyEnd = out.end;
+    }
+    this.#format.write(out, change, op, before, after);
+    target.record(this.topic, out.bytes, keyEnd === 0 ? -1 : 0, keyEnd, keyEnd, out.end, headers);
+  }
+
+  #changesKey(key: KeyWriter, before: Tuple, after: Tuple): boolean {
+    const out = this.#out;
+    key.write(out, before, null);
+    const middle = out.end;
+    key.write(out, after, before);
+    const isSame = out.end - middle === middle && out.bytes.compare(out.bytes, middle, out.end, 0, middle) === 0;
+    out.restart();
+    return !isSame;
+  }
+
+  #keyBytes(key: KeyWriter, tuple: Tuple, old: Tuple | null): Buffer {
+    this.#out.restart();
+    key.write(this.#out, tuple, old);
+    return Buffer.from(this.#out.bytes.subarray(0, this.#out.end));
+  }
+
+  /** Of the columns that records have; an unchanged TOAST value is unchanged. */
+  #saysTheSame(before: Tuple, after: Tuple): boolean {
+    return this.#columns.row.every(({ position }) => {
+      const kind = after.kinds[position];
+      if (kind === valueKinds.unchanged) return true;
+      if (kind !== before.kinds[position]) return false;
+      if (kind !== valueKinds.text) return true;
+      const [start, end] = [after.starts[position]!, after.ends[position]!];
+      const [oldStart, oldEnd] = [before.starts[position]!, before.ends[position]!];
+      return end - start === oldEnd - oldStart && after.bytes.compare(before.bytes, oldStart, oldEnd, start, end) === 0;
+    });
+  }
+}
