@@ -39,6 +39,11 @@ const measurements: readonly Measurement[] = [
   { name: 'recovery', file: 'log/recovery.ts', question: 'seconds until a killed broker answers again' },
   { name: 'file-source', file: 'file-source/read.ts', question: 'the file source alone' },
   { name: 's3-sink', file: 's3-sink/run.ts', question: 'the S3 sink alone' },
+  {
+    name: 'postgres-encode',
+    file: 'postgres/encode-rows.ts',
+    question: 'rows per CPU-second that the Postgres source turns into JSON, without a server or a topic',
+  },
   { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },
 ];
 

@@ -4,7 +4,7 @@ import { type ConnectSchema, int64, optional, schemaJson, string, struct } from 
 import { sourceSchema } from './source-block.ts';
 import type { TableColumn } from './table-columns.ts';
 
-const transactionBlockSchema: ConnectSchema = {
+export const transactionBlockSchema: ConnectSchema = {
   ...struct('event.block', { id: string, total_order: int64, data_collection_order: int64 }),
   version: 1,
   optional: true,

@@ -48,9 +48,9 @@ export interface SourceNames {
 }
 
 export class SourceBlock {
-  readonly #begin: string;
-  readonly #database: string;
-  readonly #table: string;
+  readonly #begin: Buffer;
+  readonly #database: Buffer;
+  readonly #table: Buffer;
   /** The facts that the kept bytes were made of. */
   readonly #kept = {
     timeUs: -1,
@@ -66,9 +66,10 @@ export class SourceBlock {
 
   constructor(names: SourceNames) {
     const first = [quoted(names.version), `"connector":"${connector}"`, `"name":${quoted(names.name)}`];
-    this.#begin = `{"version":${first.join(',')},"ts_ms":`;
-    this.#database = `","db":${quoted(names.database)},"sequence":"[`;
-    this.#table = `,"schema":${quoted(names.schema)},"table":${quoted(names.table)},"txId":`;
+    this.#begin = Buffer.from(`{"version":${first.join(',')},"ts_ms":`);
+    this.#database = Buffer.from(`","db":${quoted(names.database)},"sequence":"[`);
+    this.#table = Buffer.from(`,"schema":${quoted(names.schema)},"table":${quoted(names.table)},"txId":`);
+    this.#keepTail(null, null, null);
   }
 
   write(out: JsonOutput, change: ChangeFacts): void {
@@ -110,31 +111,41 @@ export class SourceBlock {
     kept.txId = change.transactionId;
     kept.snapshot = change.snapshot;
     kept.lastCommit = change.lastCommitLsn;
-    kept.xmin = change.xmin;
-    kept.origin = change.origin;
-    kept.originLsn = change.originLsn;
-    const [head, middle, tail] = this.#parts;
+    if (kept.xmin !== change.xmin || kept.origin !== change.origin || kept.originLsn !== change.originLsn) {
+      this.#keepTail(change.xmin, change.origin, change.originLsn);
+    }
+    const [head, middle] = this.#parts;
     head.restart();
-    head.ascii(this.#begin);
+    head.raw(this.#begin);
     head.integer(Math.floor(change.sourceTimeUs / 1000));
     head.ascii(`,"snapshot":"${change.snapshot}`);
-    utf8(head, this.#database);
-    head.ascii(change.lastCommitLsn === null ? 'null,' : `\\"${change.lastCommitLsn}\\",`);
+    head.raw(this.#database);
+    if (change.lastCommitLsn === null) head.ascii('null,');
+    else {
+      head.ascii('\\"');
+      head.bigInteger(change.lastCommitLsn);
+      head.ascii('\\",');
+    }
     middle.restart();
     middle.ascii('\\"]","ts_us":');
     middle.integer(change.sourceTimeUs);
     middle.ascii(',"ts_ns":');
     writeNanos(middle, change.sourceTimeUs);
-    utf8(middle, this.#table);
-    middle.ascii(`${change.transactionId ?? 'null'},"lsn":`);
-    this.#keepTail(tail, change);
+    middle.raw(this.#table);
+    if (change.transactionId === null) middle.ascii('null');
+    else middle.integer(change.transactionId);
+    middle.ascii(',"lsn":');
   }
 
-  #keepTail(tail: JsonOutput, change: ChangeFacts): void {
+  #keepTail(xmin: number | null, origin: string | null, originLsn: bigint | null): void {
+    const kept = this.#kept;
+    kept.xmin = xmin;
+    kept.origin = origin;
+    kept.originLsn = originLsn;
+    const name = origin === null ? 'null' : quoted(origin);
+    const tail = this.#parts[2];
     tail.restart();
-    tail.ascii(`,"xmin":${change.xmin ?? 'null'},"origin":`);
-    utf8(tail, change.origin === null ? 'null' : quoted(change.origin));
-    tail.ascii(`,"origin_lsn":${change.originLsn ?? 'null'}}`);
+    tail.raw(Buffer.from(`,"xmin":${xmin ?? 'null'},"origin":${name},"origin_lsn":${originLsn ?? 'null'}}`));
   }
 }
 
@@ -142,9 +153,4 @@ export class SourceBlock {
 export function writeNanos(out: JsonOutput, micros: number): void {
   out.integer(micros);
   if (micros !== 0) out.ascii('000');
-}
-
-function utf8(out: JsonOutput, text: string): void {
-  const bytes = Buffer.from(text);
-  out.raw(bytes);
 }

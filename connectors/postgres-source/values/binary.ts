@@ -82,7 +82,7 @@ export function bitsWriter(): WriteValue {
     const byteCount = Math.ceil((end - start) / 8);
     if (scratch.length < byteCount) scratch = Buffer.allocUnsafe(byteCount);
     const used = packBits(scratch, bytes, start, end);
-    writeQuotedBytes(out, scratch, used);
+    writeQuotedBytes(out, scratch, 0, used);
   };
 }
 
@@ -104,9 +104,9 @@ function packBits(to: Buffer, bytes: Buffer, start: number, end: number): number
   return used;
 }
 
-/** `bytes[0, length)` as base64 in quotes. */
-export function writeQuotedBytes(out: JsonOutput, bytes: Uint8Array, length: number): void {
+/** `bytes[start, end)` as base64 in quotes. */
+export function writeQuotedBytes(out: JsonOutput, bytes: Uint8Array, start: number, end: number): void {
   out.byte(quote);
-  writeBase64(out, bytes, 0, length, standardAlphabet);
+  writeBase64(out, bytes, start, end, standardAlphabet);
   out.byte(quote);
 }

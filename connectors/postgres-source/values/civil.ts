@@ -17,8 +17,13 @@ export function daysFromCivil(year: number, month: number, day: number): number 
 /** What `civilFromDays` found; overwritten by the next call. */
 export const civil = { year: 0, month: 0, day: 0 };
 
+/** The day `civil` is about: rows of one time are mostly of one day. */
+let civilDays = Number.NaN;
+
 /** Fills `civil`. */
 export function civilFromDays(days: number): void {
+  if (days === civilDays) return;
+  civilDays = days;
   const shifted = days + epochDay;
   const era = Math.floor(shifted / daysPerEra);
   const dayOfEra = shifted - era * daysPerEra;

@@ -165,8 +165,7 @@ function writeMinimal(out: JsonOutput, bytes: Buffer): void {
     if (bytes[first] !== (isNext ? 0xff : 0)) break;
     first++;
   }
-  const rest = bytes.subarray(first);
-  writeQuotedBytes(out, rest, rest.length);
+  writeQuotedBytes(out, bytes, first, bytes.length);
 }
 
 /** money, printed with lc_monetary=C: `-$1,234.11`. The digits go to a scratch that belongs to the writer. */

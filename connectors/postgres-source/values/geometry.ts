@@ -41,7 +41,7 @@ export function shapeWriter(shape: Shape): WriteValue {
     const isRing = shape === 'box' || shape === 'polygon';
     const wkb = wellKnown(shape === 'box' ? corners(numbers) : numbers, isRing);
     out.ascii('{"wkb":');
-    writeQuotedBytes(out, wkb, wkb.length);
+    writeQuotedBytes(out, wkb, 0, wkb.length);
     const closed = shape === 'path' ? `,"closed":"${bytes[start] === 0x28}"` : '';
     out.ascii(`,"srid":null,"extensions":{"type":"${shape}"${closed}}}`);
   };
@@ -101,7 +101,7 @@ function writePointOf(out: JsonOutput, x: number, y: number): void {
   wkb.writeDoubleLE(x, 5);
   wkb.writeDoubleLE(y, 13);
   out.ascii(`{"x":${doubleText(x)},"y":${doubleText(y)},"wkb":`);
-  writeQuotedBytes(out, wkb, wkb.length);
+  writeQuotedBytes(out, wkb, 0, wkb.length);
   out.ascii(',"srid":null}');
 }
 

@@ -14,9 +14,9 @@ export function writeIsoDate(out: JsonOutput, year: number, month: number, day: 
   if (magnitude > 9999) out.integer(magnitude);
   else out.digits(magnitude, 4);
   out.byte(dash);
-  out.digits(month, 2);
+  out.twoDigits(month);
   out.byte(dash);
-  out.digits(day, 2);
+  out.twoDigits(day);
 }
 
 /** The fraction as short as it can be, none where it is 0. */
@@ -44,11 +44,11 @@ function writePaddedClock(out: JsonOutput, secondOfDay: number, micros: number, 
 }
 
 function writeSeconds(out: JsonOutput, hour: number, minute: number, second: number): void {
-  out.digits(hour, 2);
+  out.twoDigits(hour);
   out.byte(colon);
-  out.digits(minute, 2);
+  out.twoDigits(minute);
   out.byte(colon);
-  out.digits(second, 2);
+  out.twoDigits(second);
 }
 
 /** A moment in UTC, with `Z` and without quotes. */

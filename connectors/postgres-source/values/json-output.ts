@@ -94,6 +94,15 @@ export class JsonOutput {
     this.end += count;
   }
 
+  /** Two digits, as clocks and calendars have them. */
+  twoDigits(value: number): void {
+    this.reserve(2);
+    const tens = (value / 10) | 0;
+    this.bytes[this.end] = digit0 + tens;
+    this.bytes[this.end + 1] = digit0 + value - tens * 10;
+    this.end += 2;
+  }
+
   #small(value: number): void {
     let count = 1;
     for (let limit = 10; value >= limit; limit *= 10) count++;
