@@ -15,7 +15,10 @@ type SourceConfig = CommonConfig & ValuesOf<ReturnType<typeof sourceFields>>;
 type SinkConfig = CommonConfig & ValuesOf<ReturnType<typeof sinkFields>>;
 
 /** The settings a connector of the kind has without declaring them. */
-export type SharedConfig<K extends ConnectorKind> = K extends 'source' ? SourceConfig : SinkConfig;
+type SharedConfig<K extends ConnectorKind> = K extends 'source' ? SourceConfig : SinkConfig;
+
+/** What a connector is configured with; where it has a shared setting of its own, its own counts. */
+type FullConfig<K extends ConnectorKind, F extends Fields> = Omit<SharedConfig<K>, keyof F> & ValuesOf<F>;
 
 /** Reports a contradiction between settings that are each fine. */
 type Report<C> = (key: keyof C & string, message: string, fix: string) => void;
@@ -39,9 +42,9 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
    */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
-  largestRecordBytes?(config: SharedConfig<K> & ValuesOf<F>): number;
+  largestRecordBytes?(config: FullConfig<K, F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
-  check?(config: SharedConfig<K> & ValuesOf<F>, report: Report<SharedConfig<K> & ValuesOf<F>>): void;
+  check?(config: FullConfig<K, F>, report: Report<FullConfig<K, F>>): void;
 }
 
 type ParseResult<C> =
@@ -71,8 +74,8 @@ export type ConfigOf<D> = D extends ConnectorDefinition<infer C> ? C : never;
 
 export function defineConnector<const K extends ConnectorKind, const F extends Fields>(
   spec: ConnectorSpec<K, F>,
-): ConnectorDefinition<SharedConfig<K> & ValuesOf<F>> {
-  type Config = SharedConfig<K> & ValuesOf<F>;
+): ConnectorDefinition<FullConfig<K, F>> {
+  type Config = FullConfig<K, F>;
   const shared = { ...commonFields(), ...(spec.kind === 'source' ? sourceFields() : sinkFields()) };
   const definition: ConnectorDefinition<Config> = {
     name: spec.name,
@@ -106,7 +109,7 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
  */
 function checkAcross<K extends ConnectorKind, F extends Fields>(
   spec: ConnectorSpec<K, F>,
-  config: SharedConfig<K> & ValuesOf<F>,
+  config: FullConfig<K, F>,
   bad: ReadonlySet<string>,
 ): Problem[] {
   const problems: Problem[] = [];

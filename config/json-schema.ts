@@ -112,13 +112,22 @@ interface BlockSchema {
  */
 function blockSchema(id: string, fields: Fields): BlockSchema {
   const shown = Object.entries(fields).filter(([, field]) => !field.internal);
-  const named = shown.flatMap(([key, field]) => [key, ...field.aliases].map((name) => [name, `${id}:${key}`] as const));
-  const map = nestedSchema(named);
+  const [families, single] = [shown.filter(isFamily), shown.filter((entry) => !isFamily(entry))];
+  const named = single.flatMap(([key, field]) =>
+    [key, ...field.aliases].map((name) => [name, `${id}:${key}`] as const),
+  );
+  const patterns = families.map(([key, field]) => [field.family?.source, { $ref: `#/definitions/${id}:${key}` }]);
+  const nested = nestedSchema(named);
+  const map = families.length === 0 ? nested : { ...nested, patternProperties: Object.fromEntries(patterns) };
   const required = shown.flatMap(([key, field]) => (isMandatory(key, field) ? [key] : []));
   return {
     map: required.length === 0 ? map : { ...map, required },
     definitions: shown.map(([key, field]) => [`${id}:${key}`, fieldSchema(field)]),
   };
+}
+
+function isFamily([, { family }]: readonly [string, AnyField]): boolean {
+  return family !== undefined;
 }
 
 function isMandatory(key: string, { required, aliases }: AnyField): boolean {

@@ -42,7 +42,7 @@ export function parseSettings(
   const given = new Map<string, string>();
   for (const key of [...Object.keys(settings), ...broken]) {
     const canonical = canonicalKey(fields, key);
-    const isUnknown = canonical === undefined || (isFromUser && fields[canonical]!.internal);
+    const isUnknown = canonical === undefined || (isFromUser && fieldOf(fields, canonical)?.internal === true);
     if (isUnknown) problems.push(unknownKey(fields, unsupported, key));
     else if (given.has(canonical)) problems.push(givenTwice(key, given.get(canonical)!));
     else given.set(canonical, key);
@@ -50,35 +50,73 @@ export function parseSettings(
   const values: Record<string, unknown> = {};
   const bad = new Set<string>();
   for (const [key, field] of Object.entries(fields)) {
-    const asWritten = given.get(key);
-    if (asWritten === undefined) {
-      values[key] = field.default;
-      if (!field.required) continue;
-      bad.add(key);
-      problems.push(missingKey(key, field));
-      continue;
-    }
-    if (field.deprecated !== undefined) problems.push(deprecatedKey(asWritten, field.deprecated));
-    const text = settings[asWritten];
-    const isHidden = field.kind === 'secret' || hidden.has(asWritten);
-    const parsed = text === undefined ? undefined : field.parse(text, isHidden ? showHidden : showQuoted);
-    if (parsed !== undefined && 'value' in parsed) {
-      values[key] = parsed.value;
-      if (field.noEffect !== undefined && parsed.value !== field.default) {
-        problems.push(withoutEffect(asWritten, field.noEffect));
-      }
-      continue;
-    }
-    bad.add(key);
-    if (parsed !== undefined) problems.push(problem('bad-value', { path: asWritten, ...parsed }));
+    const found = readField(key, field, { settings, given, hidden });
+    values[key] = found.value;
+    for (const each of found.bad) bad.add(each);
+    problems.push(...found.problems);
   }
   return { values, bad, problems };
 }
 
-/** The name under which the definition declares what is here called `key`. */
+interface Given {
+  readonly settings: Readonly<Record<string, string>>;
+  /** As it is written, by canonical key. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly hidden: ReadonlySet<string>;
+}
+
+interface FieldResult {
+  readonly value: unknown;
+  readonly bad: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+function readField(key: string, field: AnyField, given: Given): FieldResult {
+  if (field.family !== undefined) return readFamily(field, given);
+  const asWritten = given.given.get(key);
+  if (asWritten !== undefined) return readSetting(key, asWritten, field, given);
+  if (!field.required) return { value: field.default, bad: [], problems: [] };
+  return { value: undefined, bad: [key], problems: [missingKey(key, field)] };
+}
+
+function readFamily(field: AnyField, given: Given): FieldResult {
+  const keys = [...given.given.keys()].filter((key) => field.family?.test(key));
+  const results = keys.map((key) => [key, readSetting(key, key, field, given)] as const);
+  return {
+    value: Object.fromEntries(results.map(([key, { value }]) => [key, value])),
+    bad: results.flatMap(([, { bad }]) => bad),
+    problems: results.flatMap(([, { problems }]) => problems),
+  };
+}
+
+function readSetting(key: string, asWritten: string, field: AnyField, { settings, hidden }: Given): FieldResult {
+  const problems: Problem[] = [];
+  if (field.deprecated !== undefined) problems.push(deprecatedKey(asWritten, field.deprecated));
+  const text = settings[asWritten];
+  const isHidden = field.kind === 'secret' || hidden.has(asWritten);
+  const parsed = text === undefined ? undefined : field.parse(text, isHidden ? showHidden : showQuoted);
+  if (parsed !== undefined && 'value' in parsed) {
+    if (field.noEffect !== undefined && parsed.value !== field.default) {
+      problems.push(withoutEffect(asWritten, field.noEffect));
+    }
+    return { value: parsed.value, bad: [], problems };
+  }
+  if (parsed !== undefined) problems.push(problem('bad-value', { path: asWritten, ...parsed }));
+  return { value: undefined, bad: [key], problems };
+}
+
+/** The name under which the definition declares what is here called `key`; a setting of a family keeps its own. */
 export function canonicalKey(fields: Fields, key: string): string | undefined {
-  if (Object.hasOwn(fields, key)) return key;
-  return Object.keys(fields).find((each) => fields[each]!.aliases.includes(key));
+  if (Object.hasOwn(fields, key) && fields[key]?.family === undefined) return key;
+  const named = Object.keys(fields).find((each) => fields[each]?.aliases.includes(key));
+  if (named !== undefined) return named;
+  return Object.values(fields).some((field) => field.family?.test(key)) ? key : undefined;
+}
+
+/** What the setting is that is called so: by its canonical key. */
+export function fieldOf(fields: Fields, key: string): AnyField | undefined {
+  if (Object.hasOwn(fields, key)) return fields[key];
+  return Object.values(fields).find((field) => field.family?.test(key));
 }
 
 /** Every name a user may write: no internal ones. */

@@ -62,10 +62,11 @@ const widths: Partial<Record<FieldKind, ConfigKeyInfo['width']>> = {
   path: 'LONG',
 };
 
-/** The settings of a connector, in the order of the reference. */
+/** The settings of a connector, in the order of the reference; families have no one name to be listed under. */
 export function configKeys(definition: ConnectorDefinition): ConfigKeyInfo[] {
   const counts = new Map<string, number>();
-  return visible(definition.fields).map(([name, field]) => {
+  const single = visible(definition.fields).filter(([, field]) => field.family === undefined);
+  return single.map(([name, field]) => {
     const group = field.group ?? definition.title;
     const order = (counts.get(group) ?? 0) + 1;
     counts.set(group, order);

@@ -65,6 +65,8 @@ export interface Field<V> {
   readonly example: string | undefined;
   /** Written by a connector's plan into its task configs; no part of what users see. */
   readonly internal: boolean;
+  /** Which names are settings of the family that is declared here; undefined for a single setting. */
+  readonly family: RegExp | undefined;
   parse(text: string, show: Show): Parsed<V>;
   /** The text for the flat configuration: plain numbers instead of units, so that Kafka Connect's own tools read it. */
   print(value: V): string;
@@ -131,6 +133,7 @@ export function makeField<T, const O extends FieldOptions<T>>(codec: Codec<T>, o
     range: codec.range ?? {},
     example: options.example,
     internal: options.internal === true,
+    family: undefined,
     parse(text, show) {
       const parsed = codec.parse(text, show);
       return 'value' in parsed ? (options.check?.(parsed.value) ?? parsed) : parsed;
@@ -139,4 +142,14 @@ export function makeField<T, const O extends FieldOptions<T>>(codec: Codec<T>, o
     display: codec.display ?? print,
   };
   return field as Field<Value<T, O>>;
+}
+
+/**
+ * Settings that have a part of their meaning in their name, all of one kind: those whose whole name matches `pattern`.
+ * The name under which the family is declared only shows what theirs look like. The value is what is given, by name.
+ */
+export function makeFamily<V>(pattern: RegExp, each: Field<V>): Field<Readonly<Record<string, Exclude<V, undefined>>>> {
+  // Its methods read and print one of the settings; whoever reads a configuration collects them.
+  const family: AnyField = { ...each, family: pattern };
+  return family as Field<Readonly<Record<string, Exclude<V, undefined>>>>;
 }

@@ -5,6 +5,7 @@ import {
   type Complaint,
   type Field,
   type FieldOptions,
+  makeFamily,
   makeField,
   type Parsed,
   type Range,
@@ -169,6 +170,7 @@ export const field = {
   path,
   topic,
   topics,
+  family: makeFamily,
 } as const;
 
 const empty: Complaint = { message: 'the value is empty', fix: 'Give a value, or remove the setting.' };

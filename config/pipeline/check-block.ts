@@ -1,6 +1,6 @@
 /** Checks the settings of one block (a connector, a topic) and gives every problem its place in the file. */
 
-import { canonicalKey, type Described, type ParseOptions, parseSettings } from '../parse-settings.ts';
+import { canonicalKey, type Described, fieldOf, type ParseOptions, parseSettings } from '../parse-settings.ts';
 import { hasErrors, type Problem, problem } from '../problem.ts';
 import type { FileProblems } from './file-problems.ts';
 import type { Setting } from './settings.ts';
@@ -48,7 +48,7 @@ export function checkBlock(block: Block): Record<string, string> | undefined {
 function isUsable({ described, problems }: Block, setting: Setting): boolean {
   if (setting.text === undefined) return false;
   const key = canonicalKey(described.fields, setting.key);
-  const kind = key === undefined ? undefined : described.fields[key]!.kind;
+  const kind = key === undefined ? undefined : fieldOf(described.fields, key)?.kind;
   if (!setting.isList || kind === undefined || listKinds.has(kind)) return true;
   const details = { path: setting.path, message: 'a list cannot stand here', fix: 'Write one value.' };
   problems.add(problem('wrong-type', details), setting.valueAt);
@@ -68,9 +68,10 @@ function report({ described, path, at, problems }: Block, found: Problem, byKey:
 function plainConfig({ fields }: Described, texts: Readonly<Record<string, string>>): Record<string, string> {
   const config: Record<string, string> = {};
   for (const [key, text] of Object.entries(texts)) {
-    const canonical = canonicalKey(fields, key)!;
-    const parsed = fields[canonical]!.parse(text, String);
-    if ('value' in parsed) config[canonical] = fields[canonical]!.print(parsed.value);
+    const canonical = canonicalKey(fields, key) ?? key;
+    const field = fieldOf(fields, canonical);
+    const parsed = field?.parse(text, String);
+    if (field !== undefined && parsed !== undefined && 'value' in parsed) config[canonical] = field.print(parsed.value);
   }
   return config;
 }

@@ -41,6 +41,20 @@ describe('a definition', () => {
     });
   });
 
+  test('collects the settings of a family by their names', () => {
+    const given = { ...good, 'rename.3.to': 'a,b', 'rename.12.to': 'c' };
+    expect(sampleSink.parse(given)).toMatchObject({
+      config: { 'rename.(n).to': { 'rename.3.to': ['a', 'b'], 'rename.12.to': ['c'] } },
+      warnings: [],
+    });
+    expect(sampleSink.parse(good)).toMatchObject({ config: { 'rename.(n).to': {} } });
+    expect(problemsOf({ ...good, 'rename.3.to': 'blank', 'rename.x.to': 'a', 'rename.(n).to': 'a' })).toEqual([
+      'unknown-key rename.x.to: there is no such setting',
+      'unknown-key rename.(n).to: there is no such setting',
+      'bad-value rename.3.to: blank is no name',
+    ]);
+  });
+
   test('reports every problem at once', () => {
     expect(
       problemsOf({ 'flush.size': 'many', formt: 'text', 'tasks.max': '0', 'rotate.interval.ms': '5 min', topics: 't' }),

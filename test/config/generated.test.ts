@@ -50,6 +50,14 @@ describe('the validation of Kafka Connect', () => {
     expect(infos.configs.map(({ value }) => value.name)).not.toContain('plan.slice');
   });
 
+  test('takes the settings of a family, which have no definition of their own', () => {
+    const infos = validateForRest(sampleSink, { ...good, 'rename.1.to': 'a', 'rename.2.to': 'blank' });
+    expect(infos.error_count).toBe(1);
+    expect(errorsOf(infos)).toEqual({ 'rename.2.to': ['blank is no name. Give another.'] });
+    expect(infos.configs.find(({ value }) => value.name === 'rename.1.to')).toMatchObject({ definition: null });
+    expect(infos.configs.map(({ value }) => value.name)).not.toContain('rename.(n).to');
+  });
+
   test('is complete when nothing is right', () => {
     const infos = validateForRest(sampleSink, {
       'flush.size': 'x',
@@ -163,6 +171,9 @@ describe('the JSON Schema', () => {
   });
 
   test('takes the values the parser takes', () => {
+    expect((definitions['sink-bucket'] as JsonSchema)['patternProperties']).toEqual({
+      '^rename\\.\\d+\\.to$': { $ref: '#/definitions/sink-bucket:rename.(n).to' },
+    });
     const matches = (id: string, text: string) => new RegExp(String(definitions[id]!['pattern']), 'u').test(text);
     for (const text of ['5m', '1h30m', '300000', `\${env:AGE:-5m}`])
       expect(matches('sink-bucket:rotate.interval.ms', text)).toBe(true);

@@ -42,6 +42,10 @@ export const sampleSink = defineConnector({
     'spool.dir': field.path({ doc: 'Where to spool.' }),
     'name.pattern': field.regex({ doc: 'Which names.' }),
     'json.check': field.boolean({ doc: 'Check values.', default: true }),
+    'rename.(n).to': field.family(
+      /^rename\.\d+\.to$/,
+      field.list({ doc: 'Names for the field at position n.', check: noBlank }),
+    ),
     'old.mode': field.boolean({ doc: 'Does nothing.', default: false, deprecated: 'Remove it.' }),
     'plan.slice': field.int({ doc: 'Written by the plan.', internal: true }),
   },
@@ -58,3 +62,7 @@ export const sampleSink = defineConnector({
 });
 
 export const sampleCatalogue = createCatalogue([sampleSource, sampleSink]);
+
+function noBlank(names: readonly string[]) {
+  return names.includes('blank') ? { message: 'blank is no name', fix: 'Give another.' } : undefined;
+}

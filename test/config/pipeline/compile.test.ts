@@ -22,6 +22,7 @@ sinks:
   - connector: bucket
     s3.bucket.name: 0123
     sample.ratio: 0.50
+    rename: { 3.to: [a, 'b,c'] }
     json.check: false
     errors.tolerance: none
 errors: { tolerance: all, deadletterqueue: { topic.name: web-logs.dlq } }
@@ -80,6 +81,7 @@ describe('a pipeline', () => {
               topics: 'web-logs',
               's3.bucket.name': '0123',
               'sample.ratio': '0.5',
+              'rename.3.to': 'a,b\\,c',
               'json.check': 'false',
               ...errors,
               'errors.tolerance': 'none',
