@@ -1,3 +1,5 @@
+/** Servers of every version start, stop and keep their data. */
+
 import { expect, test } from 'vitest';
 import { postgresVersions, startPostgres } from './postgres-server.ts';
 

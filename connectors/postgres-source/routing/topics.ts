@@ -37,6 +37,7 @@ export function schemaChangeTopic(naming: TopicNaming): string {
   return topicOf(naming.prefix);
 }
 
-function topicOf(name: string): string {
+/** A name that Kafka takes. */
+export function topicOf(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9._-]/g, '_');
 }

@@ -14,9 +14,10 @@ export const valueErrors = defineErrors('postgres-values', {
     fix: 'Correct the setting that the message names.',
     retriable: false,
   },
-  'outbox-column': {
-    meaning: 'A row of the outbox table lacks a column, or a value in it, that routing needs.',
-    fix: 'Name the columns of the outbox table in the settings table.field.… and route.by.field, and keep them filled.',
+  outbox: {
+    meaning:
+      'A row of the outbox table cannot be routed: it lacks a column, or a value that a route needs, or was updated.',
+    fix: 'Name the columns of the outbox table in table.field.event.… and route.by.field, keep them filled, and only insert into it and delete from it.',
     retriable: false,
   },
 });

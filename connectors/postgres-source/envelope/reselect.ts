@@ -1,0 +1,65 @@
+/** The strategy `reselect` for unchanged TOAST values: which columns to ask the table for, how, and the tuple with the answer in it. */
+
+import { type TableShape, type Tuple, valueKinds } from '../row.ts';
+
+/** Positions of the values that were not sent and that `old`, an old row sent in full, does not know either. */
+export function unsentPositions(tuple: Tuple, old: Tuple | null): number[] {
+  const positions: number[] = [];
+  for (let i = 0; i < tuple.columnCount; i++) {
+    const isKnown = old !== null && old.kinds[i] === valueKinds.text;
+    if (tuple.kinds[i] === valueKinds.unchanged && !isKnown) positions.push(i);
+  }
+  return positions;
+}
+
+export interface ReselectQuery {
+  readonly text: string;
+  /** Texts of the key, for `$1`, `$2` …; the statement casts them. */
+  readonly values: readonly string[];
+}
+
+/**
+ * One row by its primary key, values in the text of their types as the session prints them. null when the row has no
+ * key to ask by. The row may be newer than the change, or gone: that is what reselecting means.
+ */
+export function reselectQuery(
+  shape: TableShape,
+  primaryKey: readonly string[],
+  tuple: Tuple,
+  positions: readonly number[],
+): ReselectQuery | null {
+  const values: string[] = [];
+  const conditions: string[] = [];
+  for (const name of primaryKey) {
+    const position = shape.columns.findIndex((column) => column.name === name);
+    if (position < 0 || tuple.kinds[position] !== valueKinds.text) return null;
+    values.push(tuple.bytes.toString('utf8', tuple.starts[position], tuple.ends[position]));
+    // The parameter takes the type of the column it is compared with.
+    conditions.push(`${identifier(name)} = $${values.length}`);
+  }
+  if (values.length === 0) return null;
+  const columns = positions.map((position) => identifier(shape.columns[position]?.name ?? ''));
+  const table = `${identifier(shape.schema)}.${identifier(shape.table)}`;
+  return { text: `SELECT ${columns.join(', ')} FROM ${table} WHERE ${conditions.join(' AND ')}`, values };
+}
+
+/** The tuple with `texts` (null for NULL) at `positions`; a new one, for the reader goes on using its own. */
+export function filledTuple(tuple: Tuple, positions: readonly number[], texts: readonly (string | null)[]): Tuple {
+  const added = texts.map((text) => Buffer.from(text ?? ''));
+  const bytes = Buffer.concat([tuple.bytes, ...added]);
+  const kinds = Uint8Array.from(tuple.kinds);
+  const starts = Uint32Array.from(tuple.starts);
+  const ends = Uint32Array.from(tuple.ends);
+  let at = tuple.bytes.length;
+  for (const [i, position] of positions.entries()) {
+    kinds[position] = texts[i] === null || texts[i] === undefined ? valueKinds.null : valueKinds.text;
+    starts[position] = at;
+    at += added[i]?.length ?? 0;
+    ends[position] = at;
+  }
+  return { bytes, columnCount: tuple.columnCount, kinds, starts, ends };
+}
+
+function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
