@@ -13,7 +13,7 @@ export function matcherOf(list: string, setting: string): NameMatcher {
 
 export function patternOf(text: string, setting: string): RegExp {
   try {
-    return new RegExp(`^(?:${text})$`, 'iu');
+    return anchored(text);
   } catch (error) {
     throw valueErrors.error('bad-setting', {
       message: `${setting} has a pattern that cannot be understood: ${messageOf(error)}`,
@@ -21,6 +21,16 @@ export function patternOf(text: string, setting: string): RegExp {
       fix: 'Write regular expressions that match whole names, divided by commas; a comma of a pattern is written \\,.',
       cause: error,
     });
+  }
+}
+
+/** Java takes a backslash before any character that is no letter; with the flag for Unicode it is a mistake here. */
+function anchored(text: string): RegExp {
+  const source = `^(?:${text})$`;
+  try {
+    return new RegExp(source, 'iu');
+  } catch {
+    return new RegExp(source, 'i');
   }
 }
 
