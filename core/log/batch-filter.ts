@@ -5,17 +5,16 @@ import {
   batchBaseOffset,
   batchBaseTimestampMs,
   batchCodec,
-  batchLastOffset,
   batchProducerId,
   batchRecordCount,
-  isControl,
   isTransactional,
-  sealCrc,
 } from '../protocol/batch-header.ts';
 import { codecOf, compress, decompress } from '../protocol/compression.ts';
 import { RecordScanner } from '../protocol/record-scanner.ts';
+import { clearHorizon, hasHorizon, type RecordSpan, sealed, setHorizon, withTimestampDelta } from './delete-horizon.ts';
 import { logErrors } from './error-codes.ts';
 import type { KeyOffsets } from './key-offsets.ts';
+import { isLastOfProducer, type ProducerEnds } from './producer-ends.ts';
 
 /** The records of one producer in a transaction that ended in an abort; its marker stands at `lastOffset`. */
 export interface AbortedRange {
@@ -30,8 +29,8 @@ export interface FilterRules {
   readonly nowMs: number;
   /** Until when tombstones that are compacted for the first time stay. */
   readonly horizonMs: number;
-  /** The last offset a producer wrote: its batch stays, be it empty, or its next sequence would be unknown after a restart. */
-  readonly lastOffsetOfProducer: (producerId: number) => number;
+  /** The last batch of each producer stays, be it empty, or its next sequence would be unknown after a restart. */
+  readonly producers: ProducerEnds;
   /** Transactions that were aborted: their records go at once. */
   readonly aborted: readonly AbortedRange[];
   /** The batch that ends a segment stays, be it empty: the segment keeps its end. */
@@ -39,20 +38,10 @@ export interface FilterRules {
   readonly maxDecompressedBytes: number;
 }
 
-/** Attributes bit 6: the base timestamp is the time from which on tombstones of the batch may go. */
-const horizonBit = 0x40;
 const codecMask = 0x07;
 
-interface KeptRecord {
-  readonly start: number;
-  readonly end: number;
-  readonly timestampDelta: number;
-}
-
-/** The batch itself when nothing changes, a new one, or undefined when nothing of it is needed. Throws `log/damaged`. */
+/** For a batch that is no control batch: the batch itself when nothing changes, a new one, or undefined when nothing of it is needed. Throws `log/damaged`. */
 export function filterBatch(batch: Buffer, rules: FilterRules): Buffer | undefined {
-  // Markers of transactions stay.
-  if (isControl(batch, 0)) return batch;
   if (isAborted(batch, rules.aborted)) return isNeededEmpty(batch, rules) ? emptied(batch) : undefined;
   const records = recordBytes(batch, rules.maxDecompressedBytes);
   const kept = keptRecords(batch, records, rules);
@@ -83,8 +72,7 @@ export function isAborted(batch: Buffer, aborted: readonly AbortedRange[]): bool
 }
 
 function isNeededEmpty(batch: Buffer, rules: FilterRules): boolean {
-  const producerId = batchProducerId(batch, 0);
-  return rules.keepsEmpty || (producerId >= 0 && rules.lastOffsetOfProducer(producerId) === batchLastOffset(batch, 0));
+  return rules.keepsEmpty || isLastOfProducer(batch, rules.producers);
 }
 
 function recordBytes(batch: Buffer, maxBytes: number): Buffer {
@@ -100,10 +88,10 @@ function keptRecords(
   batch: Buffer,
   bytes: Buffer,
   rules: FilterRules,
-): { records: KeptRecord[]; newHorizonMs: number | undefined } {
+): { records: RecordSpan[]; newHorizonMs: number | undefined } {
   const baseOffset = batchBaseOffset(batch, 0);
-  const horizonMs = (batch[22]! & horizonBit) === 0 ? undefined : batchBaseTimestampMs(batch, 0);
-  const records: KeptRecord[] = [];
+  const horizonMs = hasHorizon(batch) ? batchBaseTimestampMs(batch, 0) : undefined;
+  const records: RecordSpan[] = [];
   let hasTombstone = false;
   scanner.setBuffer(bytes);
   let start = 0;
@@ -125,65 +113,24 @@ function keptRecords(
   return { records, newHorizonMs };
 }
 
-/** The record with its timestamp told from another base, `shiftMs` later than the one before. */
-function withTimestampDelta(bytes: Buffer, record: KeptRecord, shiftMs: number): Buffer {
-  const bodyStart = afterVarint(bytes, record.start);
-  const restStart = afterVarint(bytes, bodyStart + 1);
-  const delta = varlong(record.timestampDelta + shiftMs);
-  const length = varlong(1 + delta.length + record.end - restStart);
-  return Buffer.concat([
-    length,
-    bytes.subarray(bodyStart, bodyStart + 1),
-    delta,
-    bytes.subarray(restStart, record.end),
-  ]);
-}
-
 function rebuilt(
   batch: Buffer,
   { body, count, horizonMs }: { body: Buffer; count: number; horizonMs: number | undefined },
 ): Buffer {
   const codec = codecOf(batchCodec(batch, 0))!;
   const result = Buffer.concat([batch.subarray(0, BATCH_HEADER_BYTES), compress(codec, body)]);
-  if (horizonMs !== undefined) {
-    result[22]! |= horizonBit;
-    result.writeBigInt64BE(BigInt(horizonMs), 27);
-  }
+  if (horizonMs !== undefined) setHorizon(result, horizonMs);
   return sealed(result, count);
 }
 
 /** A header alone: it keeps the offsets and the producer's sequence. */
 function emptied(batch: Buffer): Buffer {
   const result = Buffer.from(batch.subarray(0, BATCH_HEADER_BYTES));
-  result[22]! &= ~(codecMask | horizonBit);
+  result[22]! &= ~codecMask;
+  clearHorizon(result);
   result.writeBigInt64BE(-1n, 27);
   result.writeBigInt64BE(-1n, 35);
   return sealed(result, 0);
-}
-
-function sealed(batch: Buffer, recordCount: number): Buffer {
-  batch.writeInt32BE(batch.length - 12, 8);
-  batch.writeInt32BE(recordCount, 57);
-  sealCrc(batch, 0);
-  return batch;
-}
-
-function afterVarint(bytes: Buffer, at: number): number {
-  let next = at;
-  while (bytes[next]! >= 0x80) next += 1;
-  return next + 1;
-}
-
-/** Zigzag, exact within ±2^52. */
-function varlong(value: number): Buffer {
-  let rest = value < 0 ? -2 * value - 1 : 2 * value;
-  const bytes: number[] = [];
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return Buffer.from(bytes);
 }
 
 function damaged(batch: Buffer, message: string) {

@@ -10,7 +10,9 @@ import { type CompactionSegment, groupSegments } from './compaction-plan.ts';
 import { IoPace } from './io-pace.ts';
 import { KeyOffsets } from './key-offsets.ts';
 import type { LogConfig } from './log-config.ts';
+import { isAbort, MarkerFilter } from './marker-filter.ts';
 import { OpenFiles } from './open-files.ts';
+import type { ProducerEnds } from './producer-ends.ts';
 import { Segment } from './segment.ts';
 import { wholeBatches } from './whole-batches.ts';
 
@@ -25,8 +27,8 @@ export interface CleaningJob {
   readonly toOffset: number;
   readonly nowMs: number;
   readonly horizonMs: number;
-  /** The last offset each producer wrote. */
-  readonly lastOffsets: ReadonlyMap<number, number>;
+  /** Where each producer wrote last. */
+  readonly producers: ProducerEnds;
   /** Records of transactions that were aborted: they go at once. */
   readonly aborted: readonly AbortedRange[];
   readonly maxKeyBytes: number;
@@ -44,6 +46,8 @@ export interface CleanedGroup {
   readonly offsetOfMaxTimestamp: number;
   readonly offsetIndex: Uint8Array;
   readonly timeIndex: Uint8Array;
+  /** Where markers of aborts stood that are gone: their entries in the index of aborted transactions must go with them. */
+  readonly goneAborts: readonly number[];
 }
 
 export interface CleaningResult {
@@ -77,6 +81,7 @@ class Cleaning {
   readonly #files: OpenFiles;
   readonly #pace: IoPace;
   readonly #segments: readonly Segment[];
+  readonly #markers: MarkerFilter;
   #newest: KeyOffsets;
   /** Where the search for keys ended: the end of the range, or the first batch for which there was no room. */
   #endOffset: number;
@@ -92,6 +97,7 @@ class Cleaning {
       segment.sizeBytes = sizeBytes;
       return segment;
     });
+    this.#markers = new MarkerFilter(job);
     this.#newest = new KeyOffsets({ maxKeys: job.toOffset - job.fromOffset, maxBytes: job.maxKeyBytes });
     this.#endOffset = job.fromOffset;
   }
@@ -155,16 +161,17 @@ class Cleaning {
   async #cleanGroup(group: readonly Segment[]): Promise<number> {
     const last = group.at(-1)!;
     const cleaned = await CleanedSegment.create(this.#ports.disk, group[0]!, this.#job.config.indexIntervalBytes);
+    const goneAborts: number[] = [];
     let isChanged = false;
     try {
       for (const segment of group) {
-        const change = await this.#copy(segment, cleaned, segment === last);
+        const change = await this.#copy(segment, { cleaned, goneAborts, isLast: segment === last });
         if (change === undefined) return 0;
         isChanged ||= change;
       }
       if (group.length === 1 && !isChanged) return sizeOf(group);
       await cleaned.finish(last.nextOffset);
-      await this.#ports.swapIn(describe(group, cleaned.segment));
+      await this.#ports.swapIn({ ...describe(group, cleaned.segment), goneAborts });
       return cleaned.segment.sizeBytes;
     } finally {
       await cleaned.close();
@@ -172,12 +179,9 @@ class Cleaning {
   }
 
   /** Whether anything of the segment changed; undefined when it was stopped. */
-  async #copy(segment: Segment, cleaned: CleanedSegment, isLast: boolean): Promise<boolean | undefined> {
-    const { nowMs, horizonMs, lastOffsets, aborted, maxDecompressedBytes } = this.#job;
-    const rules: Omit<FilterRules, 'keepsEmpty'> = {
-      ...{ newest: this.#newest, nowMs, horizonMs, aborted, maxDecompressedBytes },
-      lastOffsetOfProducer: (producerId) => lastOffsets.get(producerId) ?? -1,
-    };
+  async #copy(segment: Segment, { cleaned, goneAborts, isLast }: Copying): Promise<boolean | undefined> {
+    const rules: FilterRules = { ...this.#job, newest: this.#newest, keepsEmpty: false };
+    const endRules: FilterRules = { ...rules, keepsEmpty: true };
     let isChanged = false;
     let position = 0;
     for await (const batches of wholeBatches(this.#files, segment)) {
@@ -185,21 +189,36 @@ class Cleaning {
       for (let at = 0; at < batches.length; at += batchSizeBytes(batches, at)) {
         const batch = batches.subarray(at, at + batchSizeBytes(batches, at));
         position += batch.length;
-        const kept = filterBatch(batch, { ...rules, keepsEmpty: isLast && position === segment.sizeBytes });
+        const kept = this.#filter(batch, isLast && position === segment.sizeBytes ? endRules : rules);
         isChanged ||= kept !== batch;
         if (kept !== undefined) cleaned.add(kept);
+        else if (isAbort(batch)) goneAborts.push(batchBaseOffset(batch, 0));
       }
       await this.#pace.spend(batches.length + (await cleaned.write()));
     }
     return isChanged;
   }
+
+  #filter(batch: Buffer, rules: FilterRules): Buffer | undefined {
+    if (isControl(batch, 0)) return this.#markers.filter(batch, { keeps: rules.keepsEmpty });
+    this.#markers.note(batch);
+    return filterBatch(batch, rules);
+  }
+}
+
+interface Copying {
+  readonly cleaned: CleanedSegment;
+  /** Where markers of aborts go is added here. */
+  readonly goneAborts: number[];
+  /** The segment is the last one of its group. */
+  readonly isLast: boolean;
 }
 
 function sizeOf(group: readonly Segment[]): number {
   return group.reduce((sum, segment) => sum + segment.sizeBytes, 0);
 }
 
-function describe(group: readonly Segment[], cleaned: Segment): CleanedGroup {
+function describe(group: readonly Segment[], cleaned: Segment): Omit<CleanedGroup, 'goneAborts'> {
   const { nextOffset, sizeBytes, maxTimestampMs, offsetOfMaxTimestamp, indexes } = cleaned;
   return {
     ...{ nextOffset, sizeBytes, maxTimestampMs, offsetOfMaxTimestamp },

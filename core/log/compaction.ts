@@ -6,6 +6,7 @@ import type { CleanedGroup, CleaningJob, CleaningResult } from './cleaning-job.t
 import type { CompactionPlan } from './compaction-plan.ts';
 import type { LogParts } from './log-parts.ts';
 import { OffsetIndex } from './offset-index.ts';
+import { endsOf } from './producer-ends.ts';
 import { Segment } from './segment.ts';
 import { swapIn } from './segment-swap.ts';
 import type { SteadyTime } from './steady-time.ts';
@@ -41,7 +42,7 @@ export async function compact(
     swapIn: async (group) => {
       const replaced = segments.filter(({ baseOffset }) => group.replaces.includes(baseOffset));
       const cleaned = segmentOf(state.folder, group);
-      await keepAborted(parts, cleaned);
+      await keepAborted(parts, cleaned, new Set(group.goneAborts));
       return swapIn(parts, replaced, cleaned);
     },
   });
@@ -53,12 +54,15 @@ interface JobParts {
   readonly aborted: readonly AbortedTransaction[];
 }
 
-/** Markers stay, and with each one of an abort its entry: readers leave out what an entry names until they come to the marker. */
-async function keepAborted({ log }: LogParts, cleaned: Segment): Promise<void> {
+/**
+ * An entry goes with its marker, and not before: readers leave out what the producer wrote until they come to the marker. One
+ * that has read the segments before and gets the entries after finds what was aborted, since it goes a pass before its marker.
+ */
+async function keepAborted({ log }: LogParts, cleaned: Segment, gone: ReadonlySet<number>): Promise<void> {
   const { baseOffset, nextOffset } = cleaned;
   for (const transaction of await log.abortedTransactions(baseOffset, nextOffset)) {
     const isHere = transaction.lastOffset >= baseOffset && transaction.lastOffset < nextOffset;
-    if (isHere) cleaned.noteAborted(transaction);
+    if (isHere && !gone.has(transaction.lastOffset)) cleaned.noteAborted(transaction);
   }
 }
 
@@ -68,14 +72,10 @@ function jobOf(
   { segments, limits, aborted }: JobParts,
 ): CleaningJob {
   const { maxKeyBytes, maxDecompressedBytes, maxBytesPerSecond, time } = limits;
-  const lastOffsets = new Map<number, number>();
-  for (const { producerId, batches } of state.producers.entries()) {
-    const last = batches.at(-1);
-    if (last !== undefined) lastOffsets.set(producerId, last.lastOffset);
-  }
   return {
-    ...{ fromOffset, toOffset, lastOffsets, maxKeyBytes, maxDecompressedBytes, maxBytesPerSecond },
+    ...{ fromOffset, toOffset, maxKeyBytes, maxDecompressedBytes, maxBytesPerSecond },
     folder: state.folder,
+    producers: endsOf(state.producers.entries(), state.highWatermark),
     segments: segments.map(({ baseOffset, nextOffset, sizeBytes, maxTimestampMs }) => ({
       ...{ baseOffset, nextOffset, sizeBytes, maxTimestampMs },
     })),

@@ -38,6 +38,8 @@ export interface ProducerEntry {
   /** Wall time of the last append, not a record's timestamp: those may lie years back. */
   readonly lastSeenMs: number;
   readonly coordinatorEpoch: number;
+  /** Where its last marker stands; undefined when it has none, or it was appended before a snapshot that the table came from. */
+  readonly lastMarkerOffset?: number | undefined;
   /** -1 while no transaction is open. */
   readonly currentTxnFirstOffset: number;
 }
@@ -115,6 +117,7 @@ export class ProducerTable {
       batches: stamp.baseSequence < 0 ? known : [...known.slice(1 - rememberedBatches), batch],
       lastSeenMs: appended.nowMs,
       coordinatorEpoch: before?.coordinatorEpoch ?? -1,
+      lastMarkerOffset: before?.lastMarkerOffset,
       currentTxnFirstOffset: isFirst ? appended.baseOffset : openTxn,
     });
     return before;
@@ -141,6 +144,7 @@ export class ProducerTable {
       batches: before?.producerEpoch === producerEpoch ? before.batches : [],
       lastSeenMs: appended.nowMs,
       coordinatorEpoch,
+      lastMarkerOffset: appended.offset,
       currentTxnFirstOffset: -1,
     });
     return before;

@@ -45,10 +45,22 @@ async function finishSwap(
   const nextOffset = await nextOffsetOf(disk, swapPath, base);
   const replaced = bases.filter((other) => other >= base && other < nextOffset);
   for (const other of replaced) await removeSegmentFiles(disk, folder, other);
+  await removeSnapshots(disk, folder, nextOffset);
   await disk.syncFolder(folder);
   await disk.rename(swapPath, path.join(folder, segmentFileName(base, '.log')));
   await disk.syncFolder(folder);
   return [...bases.filter((other) => !replaced.includes(other)), base].sort((a, b) => a - b);
+}
+
+/**
+ * Those before the end of a segment that was compacted. In one of them a transaction may be open whose marker is gone since,
+ * and a start from there would wait for its end for ever.
+ */
+export async function removeSnapshots(disk: Disk, folder: string, endOffset: number): Promise<void> {
+  const names = (await disk.list(folder)).map(({ name }) => name);
+  for (const offset of namedOffsets(names, '.snapshot')) {
+    if (offset < endOffset) await disk.remove(path.join(folder, segmentFileName(offset, '.snapshot')));
+  }
 }
 
 async function removeSegmentFiles(disk: Disk, folder: string, base: number): Promise<void> {

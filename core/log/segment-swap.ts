@@ -4,6 +4,7 @@ import { MillraceError } from '../base/errors.ts';
 import { swapSuffix } from './file-names.ts';
 import type { LogParts } from './log-parts.ts';
 import type { Segment } from './segment.ts';
+import { removeSnapshots } from './segment-files.ts';
 import { renameAway, unlinkLater } from './segment-removal.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function swapIn(parts: LogParts, group: readonly Segment[], cleaned
   try {
     await gate.exclusive(async () => {
       for (const segment of group) await renameAway(disk, segment);
+      await removeSnapshots(disk, state.folder, cleaned.nextOffset);
       await disk.syncFolder(state.folder);
       await disk.rename(`${cleaned.logPath}${swapSuffix}`, cleaned.logPath);
       await disk.syncFolder(state.folder);

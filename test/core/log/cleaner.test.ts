@@ -105,7 +105,7 @@ test('records of an aborted transaction go at once, those of another stay', () =
   const rules = {
     newest: new KeyOffsets({ maxKeys: 4, maxBytes: 1000 }),
     ...{ nowMs: 0, horizonMs: 0, keepsEmpty: false, maxDecompressedBytes: 1000 },
-    lastOffsetOfProducer: () => -1,
+    producers: new Map(),
   };
   const range = { producerId: 3, firstOffset: 10, lastOffset: 12 };
   expect(filterBatch(batch, { ...rules, aborted: [range] })).toBeUndefined();
