@@ -90,6 +90,7 @@ export class ChangeFlow implements TableEncoder {
     this.#out.restart();
     this.#delete(change, before, target, [{ key: newKeyHeader, value: newKey }]);
     this.#out.restart();
+    change.transaction?.countAgain();
     const old = this.shape.replicaIdentity === 'full' ? before : null;
     this.#put(change, 'c', null, after, after, target, [{ key: oldKeyHeader, value: oldKey }], old);
   }

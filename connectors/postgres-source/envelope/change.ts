@@ -46,6 +46,8 @@ export interface TransactionPlace {
   totalOrder: number;
   /** From 1, in the table. */
   dataCollectionOrder: number;
+  /** Moves on by one event of the same table: a key update is two, a delete and a create. */
+  countAgain(): void;
 }
 
 /** The facts of nothing yet, to be filled. */

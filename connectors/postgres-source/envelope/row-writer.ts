@@ -40,9 +40,9 @@ export class RowWriter {
     this.#placeholders = columns.map(({ codec, isRequired }) => {
       return Buffer.from(codec.placeholder ?? (isRequired ? codec.zero : 'null'));
     });
-    this.#absent = columns.map(({ codec, isRequired, isIdentity }) => {
+    this.#absent = columns.map(({ codec, schema, isRequired, isIdentity }) => {
       if (isIdentity) return nothing;
-      return absentColumns === 'omit' ? null : Buffer.from(isRequired ? codec.zero : 'null');
+      return absentColumns === 'omit' ? null : Buffer.from(isRequired ? (schema.defaultJson ?? codec.zero) : 'null');
     });
   }
 

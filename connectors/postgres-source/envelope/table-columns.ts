@@ -62,7 +62,7 @@ function tableColumn(
   const codec = transform === null ? plain : transformCodec(plain, transform, declaredLength(column));
   const isRequired = facts.notNull.has(column.name) || facts.primaryKey.includes(column.name);
   const expression = facts.defaults.get(column.name);
-  const standard = expression === undefined ? undefined : defaultJson(expression, codec);
+  const standard = expression === undefined ? undefined : defaultJson(expression, column.typeOid, codec);
   const schema = standard === undefined ? codec.schema : { ...codec.schema, defaultJson: standard };
   return {
     name: column.name,

@@ -30,8 +30,15 @@ const valueSchema: ConnectSchema = {
 
 /** Counts the changes of one transaction after another; its state is what a restart in the middle must give back. */
 export class TransactionCounter {
-  readonly #place: TransactionPlace = { id: '', totalOrder: 0, dataCollectionOrder: 0 };
+  readonly #place: TransactionPlace = {
+    id: '',
+    totalOrder: 0,
+    dataCollectionOrder: 0,
+    countAgain: () => void this.next(this.#collection),
+  };
   readonly #counts = new Map<string, number>();
+  /** Of the change counted last. */
+  #collection = '';
 
   /** `commitLsn` is that of the transaction's commit, so that all of it has one id. */
   begin(transactionId: number, commitLsn: bigint): void {
@@ -55,6 +62,7 @@ export class TransactionCounter {
 
   /** Counts one change. The object is the same each time. */
   next(collection: string): TransactionPlace {
+    this.#collection = collection;
     const order = (this.#counts.get(collection) ?? 0) + 1;
     this.#counts.set(collection, order);
     this.#place.totalOrder++;

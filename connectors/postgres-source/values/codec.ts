@@ -8,7 +8,7 @@ export interface Codec {
   readonly write: WriteValue;
   /** JSON that stands for an unchanged TOAST value; null where the type cannot hold the placeholder. */
   readonly placeholder: string | null;
-  /** JSON that stands for the values of required columns that a key tuple does not have. */
+  /** JSON that stands for the values of required columns without a default that a key tuple does not have. */
   readonly zero: string;
   /** Character data: what masking, hashing and truncating apply to. */
   readonly isText: boolean;

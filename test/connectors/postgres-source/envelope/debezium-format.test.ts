@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { ChangeFacts, TableFacts } from '../../../../connectors/postgres-source/envelope/change.ts';
 import { compileTable } from '../../../../connectors/postgres-source/envelope/compile-table.ts';
 import { type EnvelopeOptions, envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
+import { TransactionCounter } from '../../../../connectors/postgres-source/envelope/transaction-records.ts';
 import type { TableShape, Tuple } from '../../../../connectors/postgres-source/row.ts';
 import { facts, type KeptRecord, KeptRecords, shape, tuple, unchanged } from '../tuples.ts';
 
@@ -239,12 +240,23 @@ test('facts that change between rows are told anew', () => {
 });
 
 test('the block of transaction metadata', () => {
-  const transaction = { id: '571:23988080', totalOrder: 2, dataCollectionOrder: 1 };
+  const transaction = { id: '571:23988080', totalOrder: 2, dataCollectionOrder: 1, countAgain: () => {} };
   expect(payload(encoded({ transaction }, null, tuple('1', 'a'))[0])['transaction']).toEqual({
     id: '571:23988080',
     total_order: 2,
     data_collection_order: 1,
   });
+});
+
+test('a key update counts as two events of its transaction', () => {
+  const counter = new TransactionCounter();
+  counter.begin(571, 1n);
+  const records = encoded({ op: 'u', transaction: counter.next('public.orders') }, tuple('1', null), tuple('2', 'b'));
+  expect([records[0], records[2]].map((record) => payload(record)['transaction'])).toEqual([
+    { id: '571:1', total_order: 1, data_collection_order: 1 },
+    { id: '571:1', total_order: 2, data_collection_order: 2 },
+  ]);
+  expect(counter.eventCount).toBe(2);
 });
 
 test('values without a place follow the policy; keys always fail', () => {

@@ -56,7 +56,7 @@ test('a transaction: begin, the place of each change, end with its counts', () =
     },
   ]);
   counter.begin(572, 1n);
-  expect(counter.next('public.a')).toEqual({ id: '572:1', totalOrder: 1, dataCollectionOrder: 1 });
+  expect(counter.next('public.a')).toMatchObject({ id: '572:1', totalOrder: 1, dataCollectionOrder: 1 });
 });
 
 describe('logical messages', () => {
