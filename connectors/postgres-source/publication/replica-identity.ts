@@ -1,6 +1,7 @@
 /** Which tables are given which replica identity: `replica.identity.autoset.values`. Pure. */
 
 import { messageOf } from '../../../core/base/errors.ts';
+import { quoteName, quoteTable } from '../catalog/names.ts';
 import { patternOf } from '../columns/patterns.ts';
 import type { ReplicaIdentity } from '../row.ts';
 
@@ -25,6 +26,26 @@ export function replicaIdentityRules(entries: readonly string[]): readonly Ident
       throw new Error(`${JSON.stringify(entry)} gives no replica identity`);
     const pattern = patternOf(entry.slice(0, colon).trim(), 'replica.identity.autoset.values');
     return { identity, index, matches: (name) => pattern.test(name) };
+  });
+}
+
+interface IdentifiedTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly identity: ReplicaIdentity;
+  /** The name of the index that is its identity. */
+  readonly identityIndex: string | null;
+}
+
+/** Statements that give tables the identity the first rule that matches asks for; none where they have it. */
+export function identityChanges(tables: readonly IdentifiedTable[], rules: readonly IdentityRule[]): string[] {
+  return tables.flatMap((table) => {
+    const rule = rules.find((each) => each.matches(`${table.schema}.${table.table}`));
+    if (rule === undefined) return [];
+    const { identity, index } = rule;
+    if (table.identity === identity && (identity !== 'index' || table.identityIndex === index)) return [];
+    const how = index === undefined ? identity.toUpperCase() : `USING INDEX ${quoteName(index)}`;
+    return [`ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY ${how}`];
   });
 }
 

@@ -1,7 +1,10 @@
 /** `replica.identity.autoset.values` says for each table which replica identity it is given. */
 
 import { expect, test } from 'vitest';
-import { replicaIdentityRules } from '../../../../connectors/postgres-source/publication/replica-identity.ts';
+import {
+  identityChanges,
+  replicaIdentityRules,
+} from '../../../../connectors/postgres-source/publication/replica-identity.ts';
 
 const rules = replicaIdentityRules([
   'public.orders:FULL',
@@ -30,3 +33,32 @@ test.each(['public.orders', ':FULL', 'public.orders:INDEX', 'public.orders:', 'p
     expect(() => replicaIdentityRules([entry])).toThrow();
   },
 );
+
+test('only tables that differ are changed', () => {
+  const table = (
+    name: string,
+    identity: 'default' | 'full' | 'index' | 'nothing',
+    identityIndex: string | null = null,
+  ) => ({
+    schema: 'public',
+    table: name,
+    identity,
+    identityIndex,
+  });
+  const changes = identityChanges(
+    [
+      table('orders', 'default'),
+      table('Orders', 'full'),
+      table('log', 'index', 'other'),
+      table('t"1', 'full'),
+      table('t2', 'nothing'),
+      table('untouched', 'default'),
+    ],
+    rules,
+  );
+  expect(changes).toEqual([
+    'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL',
+    'ALTER TABLE "public"."log" REPLICA IDENTITY USING INDEX "log key"',
+    'ALTER TABLE "public"."t""1" REPLICA IDENTITY NOTHING',
+  ]);
+});
