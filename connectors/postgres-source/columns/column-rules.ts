@@ -23,13 +23,11 @@ const maskSetting = /^column\.mask\.with\.(\d+)\.chars$/;
 const truncateSetting = /^column\.truncate\.to\.(\d+)\.chars$/;
 const hashSetting = /^column\.mask\.hash\.(v2\.)?([^.]+)\.with\.salt\.(.+)$/;
 
-/** Whether a setting is one of those that `columnRules` understands. */
-export function isColumnSetting(key: string): boolean {
-  return key === includeSetting || key === excludeSetting || transformIn(key) !== null;
-}
+/** The settings about columns, each a list of patterns, under their own names. */
+export type ColumnSettings = Readonly<Record<string, readonly string[] | undefined>>;
 
-/** From flat settings; others are passed over. Throws `postgres-values/bad-setting`. */
-export function columnRules(settings: Readonly<Record<string, string>>): ColumnRules {
+/** Settings that are not about columns are passed over; of transforms the first that matches counts. Throws `postgres-values/bad-setting`. */
+export function columnRules(settings: ColumnSettings): ColumnRules {
   const included = settings[includeSetting];
   const excluded = settings[excludeSetting];
   if (included !== undefined && excluded !== undefined) {
@@ -53,11 +51,11 @@ interface NamedTransform {
   readonly transform: ColumnTransform;
 }
 
-function transformsOf(settings: Readonly<Record<string, string>>): NamedTransform[] {
+function transformsOf(settings: ColumnSettings): NamedTransform[] {
   const found: NamedTransform[] = [];
   for (const [key, list] of Object.entries(settings)) {
     const transform = transformIn(key);
-    if (transform !== null) found.push({ matches: matcherOf(list, key), transform });
+    if (transform !== null && list !== undefined) found.push({ matches: matcherOf(list, key), transform });
   }
   return found;
 }

@@ -5,9 +5,9 @@ import { valueErrors } from '../values/error-codes.ts';
 
 export type NameMatcher = (name: string) => boolean;
 
-/** Matches a whole name against each pattern of the list; `\,` is a comma of a pattern. Throws `postgres-values/bad-setting`. */
-export function matcherOf(list: string, setting: string): NameMatcher {
-  const patterns = splitList(list, ',').map((each) => patternOf(each, setting));
+/** Whether a whole name matches one of the patterns. Throws `postgres-values/bad-setting`. */
+export function matcherOf(list: readonly string[], setting: string): NameMatcher {
+  const patterns = list.map((each) => patternOf(each, setting));
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 

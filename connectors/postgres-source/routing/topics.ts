@@ -9,14 +9,23 @@ export interface TopicNaming {
   readonly heartbeatPrefix: string;
   /** `topic.transaction` */
   readonly transaction: string;
+  /** Takes the records of all tables and logical messages in place of topics of their own; null for those. */
+  readonly single: string | null;
 }
 
 export function topicNaming(prefix: string, settings: Partial<Omit<TopicNaming, 'prefix'>> = {}): TopicNaming {
-  return { prefix, delimiter: '.', heartbeatPrefix: '__debezium-heartbeat', transaction: 'transaction', ...settings };
+  return {
+    prefix,
+    delimiter: '.',
+    heartbeatPrefix: '__debezium-heartbeat',
+    transaction: 'transaction',
+    single: null,
+    ...settings,
+  };
 }
 
 export function tableTopic(naming: TopicNaming, schema: string, table: string): string {
-  return topicOf([naming.prefix, schema, table].join(naming.delimiter));
+  return naming.single ?? topicOf([naming.prefix, schema, table].join(naming.delimiter));
 }
 
 export function heartbeatTopic(naming: TopicNaming): string {
@@ -29,7 +38,7 @@ export function transactionTopic(naming: TopicNaming): string {
 
 /** Of logical messages. */
 export function messageTopic(naming: TopicNaming): string {
-  return topicOf(`${naming.prefix}.message`);
+  return naming.single ?? topicOf(`${naming.prefix}.message`);
 }
 
 /** Of changes of tables themselves: the prefix alone, as Debezium names it for databases where it has such a topic. */

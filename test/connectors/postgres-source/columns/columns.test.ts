@@ -2,8 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { columnRules, isColumnSetting } from '../../../../connectors/postgres-source/columns/column-rules.ts';
+import { columnRules } from '../../../../connectors/postgres-source/columns/column-rules.ts';
 import { keyRule } from '../../../../connectors/postgres-source/columns/key-columns.ts';
+import { splitList } from '../../../../connectors/postgres-source/columns/patterns.ts';
 import { compileTable } from '../../../../connectors/postgres-source/envelope/compile-table.ts';
 import { type EnvelopeOptions, envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
 import { facts, KeptRecords, shape, tuple, unchanged, type Value } from '../tuples.ts';
@@ -34,7 +35,10 @@ function encoded(
   };
 }
 
-const columns = (settings: Record<string, string>) => ({ columns: columnRules(settings) });
+const columns = (settings: Record<string, string>) => {
+  const lists = Object.entries(settings).map(([key, list]) => [key, splitList(list, ',')] as const);
+  return { columns: columnRules(Object.fromEntries(lists)) };
+};
 const row: readonly Value[] = ['k', 'Anna', 'secret', '3'];
 
 test('include and exclude lists: whole names, any case, commas of patterns', () => {
@@ -99,18 +103,12 @@ test('message.key.columns in its own order, for tables by pattern', () => {
 
 describe('settings that cannot be understood', () => {
   test.each([
-    [() => columnRules({ 'column.exclude.list': '(' })],
-    [() => columnRules({ 'column.exclude.list': 'a', 'column.include.list': 'b' })],
+    [() => columnRules({ 'column.exclude.list': ['('] })],
+    [() => columnRules({ 'column.exclude.list': ['a'], 'column.include.list': ['b'] })],
     [() => keyRule('public.orders')],
     [() => keyRule('public.orders:')],
     [() => encoded(columns({ 'column.mask.hash.v2.NO-SUCH.with.salt.s': '.*' }), row)],
   ])('%s', (act) => {
     expect(act).toThrow(expect.objectContaining({ code: 'postgres-values/bad-setting' }));
   });
-});
-
-test('which settings are about columns', () => {
-  expect(isColumnSetting('column.include.list')).toBe(true);
-  expect(isColumnSetting('column.mask.hash.v2.SHA-256.with.salt.x')).toBe(true);
-  expect(isColumnSetting('column.propagate.source.type')).toBe(false);
 });

@@ -1,0 +1,72 @@
+/** From the connector's settings to what decides how records look. */
+
+import { columnRules } from '../columns/column-rules.ts';
+import { keyRule, noKeyRule } from '../columns/key-columns.ts';
+import type { PostgresSourceConfig } from '../config.ts';
+import { type TopicNaming, topicNaming } from '../routing/topics.ts';
+import { debeziumModes, leanModes, type ValueModes } from '../values/modes.ts';
+import type { Operation } from './change.ts';
+import { type EnvelopeOptions, envelopeOptions } from './options.ts';
+
+/** What is known at run time alone. */
+export type EnvelopeSurroundings = Pick<EnvelopeOptions, 'types' | 'database' | 'version' | 'onUnrepresentable'>;
+
+/** Throws `postgres-values/bad-setting` for what only shows when it is used, such as an unknown hash. */
+export function configuredOptions(config: PostgresSourceConfig, surroundings: EnvelopeSurroundings): EnvelopeOptions {
+  const topics = topicsOf(config);
+  const unchangedToast = config['unavailable.value.mode'];
+  const keys = config['message.key.columns'];
+  return envelopeOptions({
+    ...surroundings,
+    prefix: topics.prefix,
+    format: config.format,
+    topics,
+    modes: modesOf(config),
+    keySchemas: config['key.converter.schemas.enable'],
+    valueSchemas: config['value.converter.schemas.enable'],
+    columns: columnRules({
+      'column.include.list': config['column.include.list'],
+      'column.exclude.list': config['column.exclude.list'],
+      ...config['column.truncate.to.(n).chars'],
+      ...config['column.mask.with.(n).chars'],
+      ...config['column.mask.hash.(algorithm).with.salt.(salt)'],
+    }),
+    keys: keys === undefined ? noKeyRule : keyRule(keys),
+    tombstonesOnDelete: config['tombstones.on.delete'],
+    skippedOperations: new Set(config['skipped.operations'].filter(isOperation)),
+    skipsUnchanged: config['skip.messages.without.change'],
+    unrepresentable: config['unrepresentable.handling.mode'],
+    ...(unchangedToast === undefined ? {} : { unchangedToast }),
+  });
+}
+
+/** Without a prefix everything goes to the one topic, and its name stands where the prefix would. */
+function topicsOf(config: PostgresSourceConfig): TopicNaming {
+  const prefix = config['topic.prefix'];
+  return topicNaming(prefix ?? config.topic ?? '', {
+    delimiter: config['topic.delimiter'],
+    heartbeatPrefix: config['topic.heartbeat.prefix'],
+    transaction: config['topic.transaction'],
+    single: prefix === undefined ? (config.topic ?? null) : null,
+  });
+}
+
+/** Each format has modes of its own, of which settings replace those they name. */
+function modesOf(config: PostgresSourceConfig): ValueModes {
+  const standard = config.format === 'lean' ? leanModes : debeziumModes;
+  return {
+    ...standard,
+    decimal: config['decimal.handling.mode'] ?? standard.decimal,
+    time: config['time.precision.mode'] ?? standard.time,
+    interval: config['interval.handling.mode'] ?? standard.interval,
+    hstore: config['hstore.handling.mode'] ?? standard.hstore,
+    binary: config['binary.handling.mode'] ?? standard.binary,
+    moneyFractionDigits: config['money.fraction.digits'],
+    unknownTypes: config['include.unknown.datatypes'] ? 'bytes' : standard.unknownTypes,
+    placeholder: config['unavailable.value.placeholder'],
+  };
+}
+
+function isOperation(text: string): text is Operation {
+  return text !== 'none';
+}
