@@ -1,11 +1,9 @@
 /** Puts the parts of one partition's log together from what recovery found. */
 
-import path from 'node:path';
-import type { Disk, DiskFile } from '../base/disk.ts';
+import type { DiskFile } from '../base/disk.ts';
 import type { MillraceError } from '../base/errors.ts';
-import { readLeaderEpochs, writeLeaderEpochs } from './checkpoints.ts';
+import { leaderEpochsOf } from './epoch-notes.ts';
 import { logErrors } from './error-codes.ts';
-import { leaderEpochsName, partitionMetadataName } from './file-names.ts';
 import { Gate } from './gate.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
@@ -19,12 +17,13 @@ import type { RecoveredLog } from './recovery.ts';
 import { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { deleteBefore } from './segment-removal.ts';
-import { topicIdIn } from './topic-id.ts';
 
 export interface LogIdentity {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
+  /** Empty when the folder does not say. */
+  readonly topicId: string;
   readonly config: LogConfig;
   readonly isConfigured: boolean;
   /** From its checkpoint; 0 when nothing is known. */
@@ -43,7 +42,9 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     state,
     file: recovered.file,
     syncs: services.durability !== 'os',
-    prepare: (startOffset) => prepare(services.disk, state, startOffset),
+    onFirstWrite: (startOffset) => {
+      state.begunEpochs = [...state.begunEpochs, { epoch: state.leaderEpoch, startOffset }];
+    },
     onAdvance: () => {
       for (const listener of listeners) listener();
     },
@@ -57,7 +58,7 @@ export function assembleLog(services: LogServices, identity: LogIdentity, recove
     writer,
     reader,
     listeners,
-    leaderEpochs: () => readLeaderEpochs(services.disk, path.join(state.folder, leaderEpochsName)),
+    leaderEpochs: () => leaderEpochsOf(services.disk, state),
     deleteBefore: (offset) => structure.run(() => deleteBefore(parts, offset)),
   });
   for (const segment of recovered.segments.slice(0, -1)) services.indexes.manage(segment);
@@ -69,9 +70,9 @@ function stateOf(identity: LogIdentity, recovered: RecoveredLog): LogState {
   const segments = new SegmentList(recovered.segments);
   return {
     ...identity,
-    topicId: '',
     segments,
     producers: recovered.producers,
+    begunEpochs: recovered.epochs,
     logStartOffset: recovered.logStartOffset,
     logEndOffset: recovered.logEndOffset,
     highWatermark: recovered.logEndOffset,
@@ -80,21 +81,6 @@ function stateOf(identity: LogIdentity, recovered: RecoveredLog): LogState {
     cleanedOffset: identity.cleanedOffset <= recovered.logEndOffset ? identity.cleanedOffset : 0,
     visibleEnd: { segment: segments.active, position: segments.active.sizeBytes },
   };
-}
-
-/** Before the first batch of this start: what only a log that is written needs to know. */
-async function prepare(disk: Disk, state: LogState, startOffset: number): Promise<void> {
-  state.topicId = topicIdIn(await disk.readFile(path.join(state.folder, partitionMetadataName)));
-  await noteEpoch(disk, state, startOffset);
-}
-
-/** Kafka's `leader-epoch-checkpoint`: one line per epoch that wrote anything. */
-async function noteEpoch(disk: Disk, { folder, leaderEpoch }: LogState, startOffset: number): Promise<void> {
-  const file = path.join(folder, leaderEpochsName);
-  // Entries at or behind the new start belong to batches that a crash took.
-  const kept = (await readLeaderEpochs(disk, file)).filter((entry) => entry.startOffset < startOffset);
-  if (kept.at(-1)?.epoch === leaderEpoch) return;
-  await writeLeaderEpochs(disk, file, [...kept, { epoch: leaderEpoch, startOffset }]);
 }
 
 export interface Refusal {
@@ -114,6 +100,7 @@ export function assembleRefused(services: LogServices, identity: LogIdentity, re
     segments: [Segment.empty({ folder: identity.folder, baseOffset: logStartOffset })],
     file: untouchedFile(identity.folder),
     producers: new ProducerTable({ maxProducers: 0 }),
+    epochs: [],
     logStartOffset,
     logEndOffset: Math.max(recoveryPoint, logStartOffset + 1),
   });

@@ -1,4 +1,4 @@
-/** Where the batches of a leader epoch end: pure. */
+/** Where the batches of a leader epoch begin and end: pure. */
 
 import type { LeaderEpochEntry } from './checkpoints.ts';
 
@@ -6,6 +6,24 @@ export interface EpochEnd {
   /** The largest epoch up to the asked one that wrote anything; -1 when nothing is known. */
   readonly leaderEpoch: number;
   readonly endOffset: number;
+}
+
+/**
+ * The entries of the checkpoint with those that are to go there: found in batches, or about to be written. Entries at or behind
+ * the start of a later epoch belong to batches that a crash took. The same array when nothing is new.
+ */
+export function withBegun(
+  written: readonly LeaderEpochEntry[],
+  begun: readonly LeaderEpochEntry[],
+): readonly LeaderEpochEntry[] {
+  let entries = written;
+  for (const next of begun) {
+    const isKnown = entries.some(({ epoch, startOffset }) => epoch === next.epoch && startOffset <= next.startOffset);
+    if (isKnown) continue;
+    const kept = entries.filter(({ epoch, startOffset }) => epoch < next.epoch && startOffset < next.startOffset);
+    entries = [...kept, next];
+  }
+  return entries;
 }
 
 /**

@@ -7,13 +7,14 @@ import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { readPartitionOffsets } from './checkpoints.ts';
 import { type Cleaner, inlineCleaner } from './cleaner.ts';
 import { type DataDir, markClean, openDataDir } from './data-dir.ts';
+import { noteAllEpochs, noteEpochs } from './epoch-notes.ts';
 import { logErrors } from './error-codes.ts';
 import { cleanerOffsetsName, logStartsName, partitionFolderName, recoveryPointsName } from './file-names.ts';
 import { Housekeeper } from './housekeeper.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogParts, LogServices } from './log-parts.ts';
 import { makeLogServices } from './log-services.ts';
-import { nameOf } from './log-state.ts';
+import { nameOf, recoveryPointOf } from './log-state.ts';
 import type { LogsOptions } from './logs-options.ts';
 import { type NewPartition, PartitionFolders } from './partition-folders.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -66,9 +67,12 @@ export class Logs {
       ...options,
       intervalMs: options.checkpointIntervalMs ?? 5000,
       isOver: () => this.#failed.signal.aborted,
-      syncSegments: async () => this.#wal?.checkpoint(),
+      syncSegments: async () => {
+        await this.#wal?.checkpoint();
+        await noteAllEpochs(this.#partitions.values(), options.logger);
+      },
       onSaved: () => this.#activeCheckpoints.begin(this.#partitions.values()),
-      recoveryPoints: () => this.#offsets((parts) => parts.state.syncedOffset),
+      recoveryPoints: () => this.#offsets((parts) => recoveryPointOf(parts.state)),
       logStarts: () => this.#offsets((parts) => parts.state.logStartOffset),
       cleanedOffsets: () => this.#offsets((parts) => parts.state.cleanedOffset),
     });
@@ -137,8 +141,8 @@ export class Logs {
     const name = partitionFolderName(wanted.topic, wanted.partition);
     const before = this.#partitions.get(name);
     if (before !== undefined) {
-      const topicId = await this.#folders!.topicIdOf(before.state);
-      if (topicId === wanted.topicId || topicId === undefined) {
+      const { topicId } = before.state;
+      if (topicId === wanted.topicId || topicId === '') {
         before.state.config = wanted.config;
         before.state.isConfigured = true;
         return before.log;
@@ -204,6 +208,7 @@ export class Logs {
     await writer.flush();
     if (writer.failure !== undefined) return;
     writer.fail(logErrors.error('closed', { message: 'the log is closed', where: nameOf(state) }));
+    await noteEpochs(this.#options.disk, state);
     await state.segments.active.writeIndexes(this.#options.disk);
     await writeSnapshot(this.#options.disk, state.folder, {
       producers: state.producers,

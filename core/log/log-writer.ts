@@ -42,8 +42,8 @@ export interface LogWriterOptions {
   /** False in `os` mode: written counts as durable, nothing is synced but a segment that ends. */
   readonly syncs: boolean;
   readonly tailCache: TailCache;
-  /** Makes it durable that batches of this leader epoch begin at this offset; called before the first one is written. */
-  readonly prepare: (startOffset: number) => Promise<void>;
+  /** The first batch of this start, and with it of the leader epoch, is about to be written at this offset. */
+  readonly onFirstWrite: (startOffset: number) => void;
   /** The high watermark moved, or the log failed. */
   readonly onAdvance: () => void;
   /** A write or sync failed in a way that no later one can make good. */
@@ -61,7 +61,7 @@ export class LogWriter {
   #file: DiskFile;
   #queue: QueuedAppend[] = [];
   readonly #acks = new AckQueue();
-  #isPrepared = false;
+  #hasWritten = false;
   #running: Promise<void> | undefined;
   #failure: MillraceError | undefined;
   readonly #commits: LogCommits;
@@ -177,11 +177,9 @@ export class LogWriter {
     const active = this.#state.segments.active;
     const position = active.sizeBytes;
     const buffers = round.map((append) => append.batch);
+    if (!this.#hasWritten) this.#options.onFirstWrite(round[0]!.baseOffset);
+    this.#hasWritten = true;
     try {
-      if (!this.#isPrepared) {
-        await this.#options.prepare(round[0]!.baseOffset);
-        this.#isPrepared = true;
-      }
       await this.#file.write(buffers, position);
     } catch (error) {
       await this.#undoWrite(round, error);

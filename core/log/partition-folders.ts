@@ -65,7 +65,7 @@ export class PartitionFolders {
 
   async create({ topic, partition, topicId, config }: NewPartition): Promise<LogParts> {
     const identity = {
-      ...this.#identity({ topic, partition, config }),
+      ...this.#identity({ topic, partition, config }, topicId),
       isConfigured: true,
       cleanedOffset: 0,
     };
@@ -74,11 +74,6 @@ export class PartitionFolders {
     const recovered = await this.#recover(identity, { isClean: true, recoveryPoint: 0, logStartOffset: 0 });
     await this.#disk.syncFolder(identity.folder);
     return assembleLog(this.#options.services, identity, recovered);
-  }
-
-  /** The topic the folder was made for, or undefined when it does not say. */
-  async topicIdOf({ folder }: { folder: string }): Promise<string | undefined> {
-    return topicIdIn(await this.#disk.readFile(path.join(folder, partitionMetadataName))) || undefined;
   }
 
   /** Renames the folder, durably, so that it is no partition any more; resolves to its new path. */
@@ -93,8 +88,9 @@ export class PartitionFolders {
 
   async #openOne({ topic, partition }: { topic: string; partition: number }): Promise<LogParts> {
     const { services, opened, logger } = this.#options;
-    const identity = this.#identity({ topic, partition, config: defaultLogConfig });
     const name = partitionFolderName(topic, partition);
+    const metadata = await this.#disk.readFile(path.join(this.#options.dataDir, name, partitionMetadataName));
+    const identity = this.#identity({ topic, partition, config: defaultLogConfig }, topicIdIn(metadata));
     const recoveryPoint = this.#options.recoveryPoints.get(name) ?? 0;
     const logStartOffset = this.#options.logStarts.get(name) ?? 0;
     try {
@@ -116,10 +112,13 @@ export class PartitionFolders {
     return recoverLog({ disk, logger, folder, config, maxProducers, nowMs: clock.nowMs(), ...known });
   }
 
-  #identity({ topic, partition, config }: { topic: string; partition: number; config: LogConfig }): LogIdentity {
+  #identity(
+    { topic, partition, config }: { topic: string; partition: number; config: LogConfig },
+    topicId: string,
+  ): LogIdentity {
     const folder = path.join(this.#options.dataDir, partitionFolderName(topic, partition));
     const cleanedOffset = this.#options.cleanedOffsets.get(partitionFolderName(topic, partition)) ?? 0;
     const { leaderEpoch } = this.#options.opened;
-    return { topic, partition, folder, config, leaderEpoch, cleanedOffset, isConfigured: false };
+    return { topic, partition, folder, topicId, config, leaderEpoch, cleanedOffset, isConfigured: false };
   }
 }

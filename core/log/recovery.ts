@@ -2,8 +2,15 @@
 
 import type { Disk, DiskFile } from '../base/disk.ts';
 import type { Logger } from '../base/logger.ts';
-import { BATCH_HEADER_BYTES, batchBaseOffset, batchLastOffset, batchMaxTimestampMs } from '../protocol/batch-header.ts';
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseOffset,
+  batchLastOffset,
+  batchLeaderEpoch,
+  batchMaxTimestampMs,
+} from '../protocol/batch-header.ts';
 import { type ActiveCheckpoint, readActiveCheckpoint } from './active-checkpoint.ts';
+import type { LeaderEpochEntry } from './checkpoints.ts';
 import { logErrors } from './error-codes.ts';
 import { readIndexes, type SegmentIndexes } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
@@ -35,6 +42,8 @@ export interface RecoveredLog {
   /** The active segment's file, open for writing. */
   readonly file: DiskFile;
   readonly producers: ProducerTable;
+  /** Leader epochs of the batches that no checkpoint vouched for, with the first of them. */
+  readonly epochs: readonly LeaderEpochEntry[];
   readonly logStartOffset: number;
   readonly logEndOffset: number;
 }
@@ -43,13 +52,15 @@ interface Recovery extends RecoveryOptions {
   readonly files: RecoveryFiles;
   /** Of the active segment, after a crash. */
   checkpoint: ActiveCheckpoint | undefined;
+  /** After a crash: of the batches that were read. */
+  readonly epochs: LeaderEpochEntry[];
 }
 
 /** Rejects with `log/damaged`, having changed nothing but leftovers of interrupted work. */
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const files = new RecoveryFiles(options.disk);
   try {
-    return await recoverWith({ ...options, files, checkpoint: undefined });
+    return await recoverWith({ ...options, files, checkpoint: undefined, epochs: [] });
   } finally {
     await files.close();
   }
@@ -82,6 +93,7 @@ async function recoverWith(options: Recovery): Promise<RecoveredLog> {
     segments,
     file: await files.take(active),
     producers,
+    epochs: options.epochs,
     logStartOffset: Math.max(options.logStartOffset, segments[0]!.baseOffset),
     logEndOffset: active.nextOffset,
   };
@@ -140,6 +152,7 @@ async function openOne(options: Recovery, listed: Segment, next: Segment | undef
     onBatch: (buffer, at) => {
       opened.rollBaseMs ??= Math.min(nowMs, Math.max(batchMaxTimestampMs(buffer, at), 0));
       opened.note(buffer, at, config.indexIntervalBytes);
+      if (!options.isClean) noteEpoch(options.epochs, buffer, at);
     },
   });
   const broken = { file, segment: listed, end, isLast: next === undefined };
@@ -155,6 +168,11 @@ async function openOne(options: Recovery, listed: Segment, next: Segment | undef
     await opened.writeIndexes(disk);
   }
   return opened;
+}
+
+function noteEpoch(epochs: LeaderEpochEntry[], buffer: Buffer, at: number): void {
+  const epoch = batchLeaderEpoch(buffer, at);
+  if (epochs.at(-1)?.epoch !== epoch) epochs.push({ epoch, startOffset: batchBaseOffset(buffer, at) });
 }
 
 /** After a crash: the indexes of the active segment as far as its batches were durable. What lies before was verified when it was appended. */

@@ -242,6 +242,7 @@ describe('the data directory', () => {
     await m.start();
     expect([m.logs.clusterId, m.log.leaderEpoch]).toEqual([clusterId, 1]);
     await m.append(['b']);
+    await m.clock.advance(5000);
     expect(m.disk.bytesOf(m.path('leader-epoch-checkpoint')).toString()).toBe('0\n2\n0 0\n1 1\n');
   });
 
