@@ -1,0 +1,127 @@
+/** Rows of a statement by COPY over a connection of the driver, whose socket is borrowed for as long as it takes. */
+
+import type { Socket } from 'node:net';
+import type pg from 'pg';
+import type { Tuple } from '../row.ts';
+import { CopyFrames } from './copy-frames.ts';
+import { CopyRows } from './copy-rows.ts';
+
+/** Bytes that may wait before the socket is no longer read. */
+const mostWaitingBytes = 2 ** 22;
+
+/**
+ * One statement's rows. Take them with `next` until it says null, then wait for `arrival`, until `isDone`. One at a time
+ * on a connection, and nothing else on it meanwhile.
+ */
+export class CopyOut {
+  readonly #socket: Socket;
+  readonly #listeners: readonly ((...values: unknown[]) => void)[];
+  readonly #frames = new CopyFrames();
+  readonly #rows: CopyRows;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isPaused = false;
+  #wake: (() => void) | undefined;
+  #failure: unknown;
+  #isClosed = false;
+  /** Bytes of rows so far. */
+  byteCount = 0;
+
+  /** `columnCount` is how many columns the statement's result has. */
+  constructor(client: pg.Client, statement: string, columnCount: number) {
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    this.#socket = stream;
+    this.#rows = new CopyRows(columnCount);
+    this.#listeners = stream.listeners('data') as ((...values: unknown[]) => void)[];
+    for (const listener of this.#listeners) stream.removeListener('data', listener);
+    stream.on('data', this.#onData);
+    stream.on('close', this.#onClose);
+    stream.on('error', this.#onError);
+    stream.write(queryMessage(`COPY (${statement}) TO STDOUT`));
+  }
+
+  /** The next row that is here, valid until the next call; null when none is. Throws what the server or the connection says. */
+  next(): Tuple | null {
+    for (;;) {
+      const row = this.#rows.next();
+      if (row !== null) return row;
+      if (this.#frames.next()) {
+        const { bytes, start, end } = this.#frames;
+        this.byteCount += end - start;
+        this.#rows.feed(bytes, start, end);
+        continue;
+      }
+      if (this.#frames.isDone) this.#finish();
+      if (this.#failure !== undefined) throw this.#failure;
+      const chunk = this.#waiting.shift();
+      if (chunk === undefined) return null;
+      this.#frames.feed(chunk);
+      this.#waitingBytes -= chunk.length;
+      if (this.#isPaused && this.#waitingBytes < mostWaitingBytes / 2) this.#resume();
+    }
+  }
+
+  /** Every row was taken; the connection is free again. */
+  get isDone(): boolean {
+    return this.#isClosed && this.#failure === undefined;
+  }
+
+  /** Resolves when there is something to take, or `signal` aborts. */
+  async arrival(signal: AbortSignal): Promise<void> {
+    if (this.#waiting.length > 0 || this.#failure !== undefined || this.#isClosed || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#wake = wake;
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+    this.#wake = undefined;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes > mostWaitingBytes) {
+      this.#isPaused = true;
+      this.#socket.pause();
+    }
+    this.#wake?.();
+  };
+
+  readonly #onClose = (): void => this.#fail(new Error('the server closed the connection'));
+
+  readonly #onError = (error: Error): void => this.#fail(error);
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#wake?.();
+  }
+
+  #resume(): void {
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  /** Gives the socket back to the driver. */
+  #finish(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('close', this.#onClose);
+    this.#socket.off('error', this.#onError);
+    for (const listener of this.#listeners) this.#socket.on('data', listener);
+    this.#socket.resume();
+    const { failure } = this.#frames;
+    if (failure !== undefined) this.#failure ??= Object.assign(new Error(failure.message), failure);
+    else if (this.#rows.isInRow) this.#failure ??= new Error('the server ended the rows in the middle of one');
+  }
+}
+
+function queryMessage(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const message = Buffer.alloc(length + 6);
+  message.write('Q', 0, 'latin1');
+  message.writeUInt32BE(length + 5, 1);
+  message.write(text, 5);
+  return message;
+}
