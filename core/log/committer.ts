@@ -55,6 +55,7 @@ export class GroupCommitter implements Committer {
   #alone: FileState[] = [];
   #syncing = 0;
   #isWalBusy = false;
+  #isPumpDue = false;
   #copiedBytes = 0;
 
   constructor(options: GroupCommitterOptions) {
@@ -102,7 +103,17 @@ export class GroupCommitter implements Committer {
     state.isQueued = true;
     if (state.isBusy) return;
     this.#line(state).push(state);
-    this.#pump();
+    this.#pumpSoon();
+  }
+
+  /** When all that was written together has come: the first of many would be synced alone, and the rest wait for that. */
+  #pumpSoon(): void {
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    queueMicrotask(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
   }
 
   #line({ pending }: FileState): FileState[] {
