@@ -1,5 +1,6 @@
 /** The topics of this broker: names, UUIDs, partition counts and settings, durable before anybody hears of them. */
 
+import { mapConcurrently } from '../base/concurrently.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Logs } from '../log/log-manager.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
@@ -7,6 +8,7 @@ import { kafkaErrors } from '../protocol/kafka-errors.ts';
 import { type CatalogueFiles, newUuid, type TopicEntry, type TopicState } from './catalogue-files.ts';
 import { brokerErrors } from './error-codes.ts';
 import { logConfigOf, type TopicConfigs, topicConfigsProblem } from './topic-configs.ts';
+import { TopicCreations } from './topic-creations.ts';
 import { collisionKey, isInternalTopic, topicNameProblem } from './topic-names.ts';
 
 export interface Topic {
@@ -38,6 +40,9 @@ export type ConfigChange = (configs: TopicConfigs) => TopicConfigs | Refusal;
 /** More partitions of one topic are a mistake on a broker of one node. */
 const maxPartitionsPerTopic = 10_000;
 
+/** Partitions of one topic made at the same time: the syncs of their files and folders go together. */
+const concurrentPartitions = 4;
+
 export class TopicCatalogue {
   readonly #files: CatalogueFiles;
   readonly #logs: Logs;
@@ -47,6 +52,10 @@ export class TopicCatalogue {
   readonly #collisionKeys = new Map<string, string>();
   /** Deletions that a crash or a failure interrupted, by name: each must end before the name can be used again. */
   readonly #unfinished = new Map<string, TopicEntry>();
+  readonly #creations = new TopicCreations<NewTopic, Topic | Refusal>({
+    inTurn: (work) => this.#change(work),
+    create: (topic) => this.#createChecked(topic),
+  });
   #forget: Forget = async () => {};
   /** Changes run one after the other: each sees what the one before left. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -109,14 +118,9 @@ export class TopicCatalogue {
     return configProblem === undefined ? undefined : { errorCode: kafkaErrors.INVALID_CONFIG, message: configProblem };
   }
 
-  /** Resolves when the topic is durable and usable. */
+  /** Resolves when the topic is durable and usable. Those that wait together are made together. */
   create(topic: NewTopic): Promise<Topic | Refusal> {
-    return this.#change(async () => {
-      const refusal = this.check(topic);
-      if (refusal !== undefined) return refusal;
-      await this.#finishDeletion(topic.name);
-      return this.#create(topic);
-    });
+    return this.#creations.add(topic);
   }
 
   /**
@@ -192,6 +196,13 @@ export class TopicCatalogue {
     return result;
   }
 
+  async #createChecked(topic: NewTopic): Promise<Topic | Refusal> {
+    const refusal = this.check(topic);
+    if (refusal !== undefined) return refusal;
+    await this.#finishDeletion(topic.name);
+    return this.#create(topic);
+  }
+
   async #create({ name, partitionCount, configs }: NewTopic): Promise<Topic> {
     const entry: TopicEntry = { name, topicId: newUuid(), partitionCount, configs, state: 'creating' };
     await this.#files.write(entry);
@@ -209,11 +220,10 @@ export class TopicCatalogue {
   async #createPartitions(entry: TopicEntry, fromPartition = 0): Promise<PartitionLog[]> {
     const { name: topic, topicId, partitionCount, configs } = entry;
     const config = logConfigOf(configs);
-    const partitions: PartitionLog[] = [];
-    for (let partition = fromPartition; partition < partitionCount; partition++) {
-      partitions.push(await this.#logs.createPartition({ topic, partition, topicId, config }));
-    }
-    return partitions;
+    const missing = Array.from({ length: partitionCount - fromPartition }, (_, index) => fromPartition + index);
+    return mapConcurrently(missing, concurrentPartitions, (partition) =>
+      this.#logs.createPartition({ topic, partition, topicId, config }),
+    );
   }
 
   async #grow(name: string, partitionCount: number): Promise<Topic> {

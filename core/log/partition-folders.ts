@@ -70,9 +70,8 @@ export class PartitionFolders {
       cleanedOffset: 0,
     };
     await this.#disk.makeFolder(identity.folder);
-    await this.#disk.replaceFile(path.join(identity.folder, partitionMetadataName), partitionMetadata(topicId));
     const recovered = await this.#recover(identity, { isClean: true, recoveryPoint: 0, logStartOffset: 0 });
-    await this.#disk.syncFolder(identity.folder);
+    await this.#disk.replaceFile(path.join(identity.folder, partitionMetadataName), partitionMetadata(topicId));
     return assembleLog(this.#options.services, identity, recovered);
   }
 

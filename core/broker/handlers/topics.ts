@@ -20,13 +20,12 @@ export function createTopicsHandler(services: Services): ApiHandler {
     leavesOut: 'replication factors other than 1 and -1; timeoutMs (the answer comes when the topic is durable)',
     async handle(request) {
       const counts = Map.groupBy(request.topics, (topic) => topic.name);
-      const topics: CreateAnswer[] = [];
-      for (const asked of request.topics) {
+      const answers = request.topics.map((asked) => {
         const isTwice = (counts.get(asked.name)?.length ?? 0) > 1;
-        if (isTwice) topics.push(refuse(asked, { errorCode: kafkaErrors.INVALID_REQUEST, message: 'named twice' }));
-        else topics.push(await create(services, asked, request.validateOnly));
-      }
-      return { topics };
+        if (isTwice) return refuse(asked, { errorCode: kafkaErrors.INVALID_REQUEST, message: 'named twice' });
+        return create(services, asked, request.validateOnly);
+      });
+      return { topics: await Promise.all(answers) };
     },
   });
 }

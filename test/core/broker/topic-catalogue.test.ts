@@ -233,3 +233,50 @@ test('requests that change the same name at once see each other', async () => {
   const refused = outcomes.filter(isRefusal).map(({ errorCode }) => errorCode);
   expect(new Set(refused)).toEqual(new Set([kafkaErrors.TOPIC_ALREADY_EXISTS]));
 });
+
+test('topics that are asked for together are made together, and of names that collide the first one is', async () => {
+  const { catalogue } = await open(new FakeDisk());
+  const names = ['a', 'b.c', 'b_c', 'd', 'e', 'b.c', 'f', 'g', 'h', 'i', 'j', 'k'];
+  const outcomes = await Promise.all(
+    names.map((name, index) => catalogue.create({ name, partitionCount: 1 + (index % 3), configs: {} })),
+  );
+  const refused = outcomes.map((outcome) => (isRefusal(outcome) ? outcome.errorCode : 0));
+  const { INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS } = kafkaErrors;
+  const expected = { 2: INVALID_TOPIC_EXCEPTION, 5: TOPIC_ALREADY_EXISTS };
+  expect(Object.fromEntries(refused.entries().filter(([, code]) => code !== 0))).toEqual(expected);
+  expect([...catalogue.all()].map(({ name }) => name).sort()).toEqual(['a', 'b.c', ...'defghijk']);
+});
+
+test.each(survivals)('many creations at once survive %j at every step', async (crash) => {
+  const names = ['a', 'b', 'c'];
+  for (let steps = 0; ; steps++) {
+    const disk = new FakeDisk();
+    const { catalogue } = await open(disk);
+    disk.dieAfter(steps);
+    const outcomes = await Promise.allSettled(names.map((name) => create(catalogue, name)));
+    disk.crash(crash);
+    const { catalogue: after } = await open(disk);
+    for (const [index, { status }] of outcomes.entries()) {
+      const topic = after.get(names[index]!);
+      if (status === 'fulfilled') expect(topic).toBeDefined();
+      if (topic === undefined) await create(after, names[index]!);
+      await append(after.get(names[index]!)!);
+    }
+    if (outcomes.every(({ status }) => status === 'fulfilled')) break;
+  }
+});
+
+test('a topic that cannot be made leaves the others of its round alone, and nothing behind', async () => {
+  const disk = new FakeDisk();
+  const { catalogue, logs } = await open(disk);
+  disk.capacityBytes = disk.usedBytes + 400;
+  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((name) => create(catalogue, name, 1)));
+  const made = ['a', 'b', 'c', 'd'].filter((_, index) => outcomes[index]!.status === 'fulfilled');
+  expect(made.length).toBeLessThan(4);
+  expect([...catalogue.all()].map(({ name }) => name)).toEqual(made);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    if (!made.includes(name)) expect(logs.partition(name, 0)).toBeUndefined();
+  }
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  for (const name of ['a', 'b', 'c', 'd']) if (!made.includes(name)) await create(catalogue, name, 1);
+});
