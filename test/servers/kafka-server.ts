@@ -1,9 +1,9 @@
 /** Apache Kafka as a test server: one or more KRaft brokers on loopback, fetched from Maven Central once. */
 
-import { createHash } from 'node:crypto';
-import { access, appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, cleanEnv, freePort, run, type ServerProcess, startServer } from './child.ts';
+import { cleanEnv, freePort, run, type ServerProcess, startServer } from './child.ts';
+import { mavenClassPath } from './maven.ts';
 
 const kafkaVersion = '4.3.1';
 const here = import.meta.dirname;
@@ -40,26 +40,9 @@ export interface KafkaBroker {
 }
 
 /** The class path of Kafka, its tools and Connect; the first call of a machine downloads them (about 130 MB). */
-export async function kafkaClassPath(): Promise<string> {
+export function kafkaClassPath(): Promise<string> {
   const pom = join(here, 'kafka', 'pom.xml');
-  // Another list of jars is another folder: what an older list has fetched is not taken for whole.
-  const list = createHash('sha256')
-    .update(await readFile(pom))
-    .digest('hex')
-    .slice(0, 8);
-  const folder = cacheFolder(`kafka-${kafkaVersion}-${list}`);
-  const complete = join(folder, '.complete');
-  const isComplete = await access(complete).then(
-    () => true,
-    () => false,
-  );
-  if (!isComplete) {
-    await mkdir(folder, { recursive: true });
-    const goals = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'];
-    await run('mvn', ['-q', '-B', '-f', pom, `-Dkafka.version=${kafkaVersion}`, ...goals]);
-    await writeFile(complete, '');
-  }
-  return join(folder, '*');
+  return mavenClassPath(pom, `kafka-${kafkaVersion}`, [`-Dkafka.version=${kafkaVersion}`]);
 }
 
 /** Runs one of Kafka's own programs to its end and returns what it wrote to standard output. */

@@ -76,14 +76,16 @@ export class ChangeFlow implements TableEncoder {
     target: RecordTarget,
     headers: readonly RecordHeader[] | null,
   ): void {
-    this.#put(change, 'd', before, null, before, target, headers);
-    if (this.#key === null || before === null || !this.#options.tombstonesOnDelete) return;
+    // A key with nulls where the server sent nothing would be the key of another row: better none.
+    const keyed = this.#knowsOldKey ? before : null;
+    this.#put(change, 'd', before, null, keyed, target, headers);
+    if (this.#key === null || keyed === null || !this.#options.tombstonesOnDelete) return;
     this.#out.restart();
-    this.#key.write(this.#out, before, null);
-    target.record(this.topic, this.#out.bytes, 0, this.#out.end, -1, -1, null);
+    this.#key.write(this.#out, keyed, null);
+    target.record(this.topic, this.#out.bytes, 0, this.#out.end, -1, -1, headers);
   }
 
-  /** A delete of the old key and a create of the new one, each with a header that names the other. */
+  /** A delete of the old key with its tombstone and a create of the new one, with headers that name the other. */
   #changeKey(key: KeyWriter, change: ChangeFacts, before: Tuple, after: Tuple, target: RecordTarget): void {
     const oldKey = this.#keyBytes(key, before, null);
     const newKey = this.#keyBytes(key, after, before);

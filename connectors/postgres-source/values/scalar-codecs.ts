@@ -75,7 +75,7 @@ export function named(name: string): CodecMaker {
 }
 
 function jsonCodec(modes: ValueModes): Codec {
-  const text = textCodec(modes.placeholder, logical('string', 'io.debezium.data.Json'), '"{}"');
+  const text = textCodec(modes.placeholder, logical('string', 'io.debezium.data.Json'));
   return modes.json === 'string' ? text : { ...text, write: writeJsonValue, zero: '{}' };
 }
 

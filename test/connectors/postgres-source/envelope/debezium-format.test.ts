@@ -156,7 +156,7 @@ test('a key update is a delete, its tombstone and a create, each with the key of
   const records = encoded({ op: 'u' }, tuple('1', null), tuple('2', 'update'));
   expect(records.map(({ key, headers }) => [key, headers?.map((each) => `${each.key}=${each.value}`)])).toEqual([
     ['{"id":1}', ['__debezium.newkey={"id":2}']],
-    ['{"id":1}', undefined],
+    ['{"id":1}', ['__debezium.newkey={"id":2}']],
     ['{"id":2}', ['__debezium.oldkey={"id":1}']],
   ]);
   expect(records.map((record) => payload(record)?.['op'])).toEqual(['d', undefined, 'c']);
@@ -195,6 +195,12 @@ test('truncates are skipped unless asked for, and have no key', () => {
 test('a table without a key: no keys, no tombstones', () => {
   const table = { shape: shape({ note: 25 }, 'full'), facts: noFacts };
   expect(encoded({ op: 'd' }, tuple('a'), null, table).map(({ key }) => key)).toEqual([null]);
+});
+
+test('a key that old tuples do not have: deletes have none, updates are never taken for key updates', () => {
+  const table = { shape: shape({ id: 23, 'code*': 25 }, 'index') };
+  expect(encoded({ op: 'd' }, tuple(null, 'X'), null, table).map(({ key }) => key)).toEqual([null]);
+  expect(encoded({ op: 'u' }, tuple(null, 'X'), tuple('1', 'Y'), table).map(({ key }) => key)).toEqual(['{"id":1}']);
 });
 
 test('the key of an index stands in for a primary key', () => {

@@ -4,12 +4,12 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileTable } from '../../../../connectors/postgres-source/envelope/compile-table.ts';
 import { envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
-import type { TableShape, Tuple } from '../../../../connectors/postgres-source/row.ts';
 import { compileType } from '../../../../connectors/postgres-source/values/compile-type.ts';
 import { JsonOutput } from '../../../../connectors/postgres-source/values/json-output.ts';
 import { debeziumModes } from '../../../../connectors/postgres-source/values/modes.ts';
-import type { PgType } from '../../../../connectors/postgres-source/values/pg-type.ts';
 import { type PostgresServer, postgresVersions, startPostgres } from '../../../kits/postgres-server.ts';
+import { peekChanges } from '../peek-changes.ts';
+import { catalogOf, pinnedSettings, shapeOf } from '../small-catalog.ts';
 import { facts, KeptRecords, tuple } from '../tuples.ts';
 import { defaultVectors, modeVectors, type TypeVector } from './type-vectors.ts';
 
@@ -20,16 +20,6 @@ const hostile = {
   extra_float_digits: '-2',
   bytea_output: 'escape',
 };
-
-const pinned = [
-  "SET client_encoding = 'UTF8'",
-  "SET TimeZone = 'UTC'",
-  "SET DateStyle = 'ISO'",
-  "SET IntervalStyle = 'postgres'",
-  'SET extra_float_digits = 1',
-  "SET bytea_output = 'hex'",
-  "SET lc_monetary = 'C'",
-];
 
 /** One column can be of a type only once where the modes differ; so each vector has a column. */
 const vectors: readonly TypeVector[] = [...defaultVectors, ...modeVectors];
@@ -42,7 +32,7 @@ describe.each(postgresVersions)('Postgres %i', (version) => {
   beforeAll(async () => {
     server = await startPostgres({ version, settings: hostile });
     client = await server.connect();
-    for (const setting of pinned) await client.query(setting);
+    for (const setting of pinnedSettings) await client.query(setting);
     await client.query(`CREATE TABLE types (${vectors.map(({ type }, i) => `c${i} ${type}`).join(', ')})`);
     await client.query('CREATE PUBLICATION p FOR ALL TABLES');
     await client.query("SELECT pg_create_logical_replication_slot('s', 'pgoutput')");
@@ -74,14 +64,11 @@ describe.each(postgresVersions)('Postgres %i', (version) => {
   });
 
   test('as pgoutput prints them', async () => {
-    const { rows } = await client.query<{ data: string }>(
-      "SELECT data FROM pg_logical_slot_peek_binary_changes('s', NULL, NULL, 'proto_version', '1', 'publication_names', 'p')",
-    );
-    const insert = rows.map(({ data }) => Buffer.from(data.slice(2), 'hex')).find((message) => message[0] === 0x49);
-    const row = insertedRow(insert ?? Buffer.alloc(0));
-    expect(vectors.map((vector, i) => written(vector, row.bytes.subarray(row.starts[i], row.ends[i])))).toEqual(
-      vectors.map(({ json }) => json),
-    );
+    const changes = await peekChanges(client, 's', 'p');
+    const row = changes.flatMap((change) => (change.kind === 'row' && change.after !== null ? [change.after] : []))[0];
+    expect(
+      vectors.map((vector, i) => written(vector, row?.bytes.subarray(row.starts[i], row.ends[i]) ?? Buffer.alloc(0))),
+    ).toEqual(vectors.map(({ json }) => json));
   });
 
   test('intervals in ISO 8601 mean the same', async () => {
@@ -156,70 +143,4 @@ function written({ oid, modifier = -1, modes }: TypeVector, text: Buffer): strin
     text.length,
   );
   return out.bytes.toString('utf8', 0, out.end);
-}
-
-/** The new row of an Insert message: tag, relation, N, count, then values with a kind and a length each. */
-function insertedRow(message: Buffer): Tuple {
-  const columnCount = message.readInt16BE(6);
-  const made = {
-    kinds: new Uint8Array(columnCount),
-    starts: new Uint32Array(columnCount),
-    ends: new Uint32Array(columnCount),
-  };
-  let at = 8;
-  for (let i = 0; i < columnCount; i++) {
-    made.kinds[i] = message[at++] ?? 0;
-    if (made.kinds[i] !== 0x74) continue;
-    made.starts[i] = at + 4;
-    at += 4 + message.readInt32BE(at);
-    made.ends[i] = at;
-  }
-  return { bytes: message, columnCount, ...made };
-}
-
-async function shapeOf(client: pg.Client, table: string): Promise<TableShape> {
-  const { rows } = await client.query<Record<string, string>>(
-    'SELECT attname, atttypid::text AS oid, atttypmod::text AS modifier FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum',
-    [table],
-  );
-  const columns = rows.map((row) => ({
-    name: row['attname'] ?? '',
-    typeOid: Number(row['oid']),
-    typeModifier: Number(row['modifier']),
-    isKey: false,
-  }));
-  return { tableOid: 1, schema: 'public', table, replicaIdentity: 'default', columns };
-}
-
-async function catalogOf(client: pg.Client): Promise<{ get(oid: number): PgType | undefined }> {
-  const { rows } = await client.query<Record<string, string>>(
-    `SELECT t.oid::text, nspname, typname, typtype, typcategory, typelem::text, typbasetype::text, typtypmod::text,
-       coalesce((SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid), '[]') AS labels,
-       coalesce((SELECT json_agg(json_build_array(attname, atttypid::bigint, atttypmod) ORDER BY attnum) FROM pg_attribute
-         WHERE attrelid = typrelid AND typrelid > 0 AND attnum > 0 AND NOT attisdropped), '[]') AS attributes
-     FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace`,
-  );
-  const kinds: Readonly<Record<string, PgType['kind']>> = {
-    e: 'enum',
-    d: 'domain',
-    c: 'composite',
-    r: 'range',
-    m: 'multirange',
-  };
-  const types = rows.map((row): PgType => {
-    const attributes = JSON.parse(row['attributes'] ?? '[]') as [string, number, number][];
-    return {
-      oid: Number(row['oid']),
-      schema: row['nspname'] ?? '',
-      name: row['typname'] ?? '',
-      kind: row['typcategory'] === 'A' ? 'array' : (kinds[row['typtype'] ?? ''] ?? 'base'),
-      elementOid: Number(row['typelem']),
-      baseOid: Number(row['typbasetype']),
-      baseModifier: Number(row['typtypmod']),
-      labels: JSON.parse(row['labels'] ?? '[]') as string[],
-      attributes: attributes.map(([name, typeOid, typeModifier]) => ({ name, typeOid, typeModifier })),
-    };
-  });
-  const byOid = new Map(types.map((type) => [type.oid, type]));
-  return { get: (oid) => byOid.get(oid) };
 }
