@@ -45,7 +45,12 @@ async function open(storedPositions: readonly SourcePosition[]) {
 const count = () => void recordCount++;
 const output = {
   roomBytes: 2 ** 22,
-  partition: () => ({ append: count, appendLines: lineByLine(count), appendRecord: count }),
+  partition: () => ({
+    append: count,
+    appendLines: lineByLine(count),
+    appendKeyed: () => undefined,
+    appendRecord: count,
+  }),
   position: (partition: SourcePosition['partition'], offset: SourcePosition['offset']) =>
     void stored.set(JSON.stringify(partition), { partition, offset }),
 };

@@ -90,8 +90,16 @@ export interface RecordAppender {
    * no newline: that one is the caller's. Nothing consumed means that the next line is such a one, or no room is left.
    */
   appendLines(bytes: Buffer, start: number, end: number, options: LineOptions): LinesAppended;
+  /** A record without headers: key and value are ranges of `bytes`, copied before the call returns; a start of -1 is null. */
+  appendKeyed(bytes: Buffer, key: ByteRange, value: ByteRange, timestampMs: number): void;
   /** A record with key, headers or a null value; everything is copied before the call returns. */
   appendRecord(record: SourceRecord): void;
+}
+
+/** [start, end) of some bytes. One object may be filled anew for each record. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface LineOptions {

@@ -57,6 +57,12 @@ export interface AppendedLines {
 
 const noProducer: BatchProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
 
+/** [start, end) of some bytes; a start of -1 stands for null. One object may be filled anew for each record. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface BatchBuilderOptions {
   /** What a batch is expected to need; 16 KiB unless told. */
   readonly initialBytes?: number;
@@ -116,6 +122,25 @@ export class BatchBuilder {
     at = putVarint(memory, at, valueBytes);
     bytes.copy(memory, at, start, end);
     at += valueBytes;
+    memory[at++] = 0; // No headers.
+    this.#position = at;
+    this.#count = offsetDelta + 1;
+  }
+
+  /** A record without headers: key and value are ranges of `bytes`, copied before the call returns; a start of -1 is null. */
+  appendKeyed(bytes: Buffer, key: ByteRange, value: ByteRange, timestampMs: number): void {
+    const timestampDelta = this.#noteTimestamp(timestampMs);
+    const offsetDelta = this.#count;
+    const bodyBytes =
+      2 + varlongBytes(timestampDelta) + varintBytes(offsetDelta) + sizedRangeBytes(key) + sizedRangeBytes(value);
+    let at = this.#room(bodyBytes + 5);
+    const memory = this.#memory;
+    at = putVarint(memory, at, bodyBytes);
+    memory[at++] = 0; // Attributes, unused so far.
+    at = putVarlong(memory, at, timestampDelta);
+    at = putVarint(memory, at, offsetDelta);
+    at = putRange(memory, at, bytes, key);
+    at = putRange(memory, at, bytes, value);
     memory[at++] = 0; // No headers.
     this.#position = at;
     this.#count = offsetDelta + 1;
@@ -261,4 +286,18 @@ export class BatchBuilder {
   #take(minBytes: number): Buffer {
     return this.#source?.take(minBytes) ?? Buffer.allocUnsafeSlow(minBytes);
   }
+}
+
+function sizedRangeBytes({ start, end }: ByteRange): number {
+  return start < 0 ? 1 : varintBytes(end - start) + end - start;
+}
+
+function putRange(memory: Buffer, at: number, bytes: Buffer, { start, end }: ByteRange): number {
+  if (start < 0) {
+    memory[at] = 1; // -1 in zigzag.
+    return at + 1;
+  }
+  const from = putVarint(memory, at, end - start);
+  bytes.copy(memory, from, start, end);
+  return from + end - start;
 }

@@ -31,7 +31,9 @@ export interface PostgresServer {
   query(text: string, values?: readonly unknown[]): Promise<Record<string, string | null>[]>;
   /** A connection of one's own; whoever takes it ends it. */
   connect(database?: string): Promise<pg.Client>;
-  /** After `process.stop()` or `process.kill()`: the same data, the same port. */
+  /** A fast shutdown: open transactions are rolled back, and replication streams are sent everything first. */
+  stop(): Promise<void>;
+  /** After `stop` or `process.kill()`: the same data, the same port. */
   start(settings?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends the server and removes its data. */
   close(): Promise<void>;
@@ -125,6 +127,11 @@ class Server implements PostgresServer {
     client.on('error', () => {});
     await client.connect();
     return client;
+  }
+
+  async stop(): Promise<void> {
+    process.kill(this.process.pid, 'SIGINT');
+    await this.process.stop();
   }
 
   async close(): Promise<void> {

@@ -49,6 +49,11 @@ export class MemoryOutput implements SourceOutput {
     return {
       append,
       appendLines: lineByLine(append, () => this.roomBytes),
+      appendKeyed: (bytes, key, value) => {
+        const keyBytes = key.start < 0 ? null : Buffer.from(bytes.subarray(key.start, key.end));
+        const valueBytes = value.start < 0 ? Buffer.alloc(0) : Buffer.from(bytes.subarray(value.start, value.end));
+        if (this.#count(valueBytes.length)) keep(keyBytes, valueBytes, []);
+      },
       appendRecord: ({ key, value, headers }: SourceRecord) => {
         if (this.#count(value?.length ?? 0)) keep(key, Buffer.from(value ?? ''), headers ?? []);
       },

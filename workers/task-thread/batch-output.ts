@@ -2,6 +2,7 @@
 
 import type { SourceOffset, SourcePartition, SourceRecord } from '../../connectors/contract/record.ts';
 import type {
+  ByteRange,
   LineOptions,
   LinesAppended,
   RecordAppender,
@@ -220,6 +221,17 @@ class PartitionBatches implements RecordAppender {
     return { consumedBytes: at - start, recordCount };
   }
 
+  appendKeyed(bytes: Buffer, key: ByteRange, value: ByteRange, timestampMs: number): void {
+    const payloadBytes = lengthOf(key) + lengthOf(value);
+    const sizeBytes = payloadBytes + recordOverheadBytes;
+    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
+      this.#refuse({ key: sliceOf(bytes, key), value: sliceOf(bytes, value), timestampMs }, sizeBytes);
+      return;
+    }
+    this.#builderFor(sizeBytes).appendKeyed(bytes, key, value, timestampMs);
+    this.#count(sizeBytes, payloadBytes);
+  }
+
   appendRecord(record: SourceRecord): void {
     const sizeBytes = sizeOf(record);
     if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
@@ -260,6 +272,10 @@ class PartitionBatches implements RecordAppender {
     this.#sealed.push(this.#builder.build({ compression, isLeftUnsealed: producerSeals }));
   }
 }
+
+const lengthOf = ({ start, end }: ByteRange) => (start < 0 ? 0 : end - start);
+
+const sliceOf = (bytes: Buffer, { start, end }: ByteRange) => (start < 0 ? null : bytes.subarray(start, end));
 
 function sizeOf({ key, value, headers = [] }: SourceRecord): number {
   let sizeBytes = recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0);

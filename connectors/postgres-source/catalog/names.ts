@@ -7,3 +7,7 @@ export function quoteName(name: string): string {
 export function quoteTable({ schema, table }: { readonly schema: string; readonly table: string }): string {
   return `${quoteName(schema)}.${quoteName(table)}`;
 }
+
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

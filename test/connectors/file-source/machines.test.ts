@@ -115,6 +115,7 @@ describe('the line cutter', () => {
     const appender = {
       append,
       appendLines: lineByLine(append),
+      appendKeyed: () => expect.unreachable(),
       appendRecord: ({ value, headers }: { value: Buffer | null; headers?: readonly { value: Buffer | null }[] }) =>
         keep(value!, String(headers![2]!.value)),
     };

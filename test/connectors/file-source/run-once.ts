@@ -14,7 +14,7 @@ const output: SourceOutput = {
   partition(_topic, spread) {
     files.add(spread);
     const count = () => void recordCount++;
-    return { append: count, appendLines: lineByLine(count), appendRecord: count };
+    return { append: count, appendLines: lineByLine(count), appendKeyed: count, appendRecord: count };
   },
   position() {},
 };

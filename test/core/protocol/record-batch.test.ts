@@ -92,6 +92,32 @@ describe('build, validate, read', () => {
     );
   });
 
+  test('ranges of keys and values build the same bytes as records', () => {
+    const part = fc.option(blob, { nil: null });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(part, part, fc.nat(1e6)), { minLength: 1, maxLength: 80 }), (entries) => {
+        const byRange = new BatchBuilder({ initialBytes: 256 });
+        const byRecord = new BatchBuilder();
+        for (const [key, value, delta] of entries) {
+          const timestampMs = 1_700_000_000_000 + delta;
+          const keyBytes = key ?? Buffer.alloc(0);
+          const bytes = Buffer.concat([
+            Buffer.from('before'),
+            keyBytes,
+            value ?? Buffer.alloc(0),
+            Buffer.from('after'),
+          ]);
+          const middle = 6 + keyBytes.length;
+          const keyRange = key === null ? { start: -1, end: -1 } : { start: 6, end: middle };
+          const valueRange = value === null ? { start: -1, end: -1 } : { start: middle, end: middle + value.length };
+          byRange.appendKeyed(bytes, keyRange, valueRange, timestampMs);
+          byRecord.appendRecord({ key, value, timestampMs });
+        }
+        expect(byRange.build()).toEqual(byRecord.build());
+      }),
+    );
+  });
+
   test('the byte path builds the same bytes as the record path', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(blob, fc.nat(1e6)), { minLength: 1, maxLength: 80 }), (entries) => {

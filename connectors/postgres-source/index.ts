@@ -1,0 +1,13 @@
+/** The Postgres source: one task, because a slot has one reader and a transaction one order. */
+
+import type { SourceConnector } from '../contract/source.ts';
+import { definition } from './config.ts';
+import { PostgresSourceTask } from './task.ts';
+
+export const connector: SourceConnector = {
+  async plan(settings) {
+    definition.require(settings);
+    return [{ ...settings }];
+  },
+  createTask: () => new PostgresSourceTask(),
+};

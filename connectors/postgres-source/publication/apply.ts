@@ -1,0 +1,68 @@
+/** Makes the publication and the replica identities what the settings ask for, before the first change is read. */
+
+import type { Logger } from '../../../core/base/logger.ts';
+import { type CatalogTable, tablesToPublish } from '../catalog/captured-tables.ts';
+import type { CatalogPort } from '../catalog/port.ts';
+import { type Publication, publication } from '../catalog/publications.ts';
+import type { TableFilter } from '../catalog/table-filter.ts';
+import type { PostgresSourceConfig } from '../config.ts';
+import type { Operation } from '../envelope/change.ts';
+import { postgresErrors } from '../error-codes.ts';
+import { planPublication, unpublished } from './plan.ts';
+import { identityChanges, replicaIdentityRules } from './replica-identity.ts';
+
+export interface ApplyOptions {
+  readonly sql: CatalogPort;
+  readonly logger: Logger;
+  readonly config: PostgresSourceConfig;
+  readonly filter: TableFilter;
+  readonly tables: readonly CatalogTable[];
+  readonly skippedOperations: ReadonlySet<Operation>;
+  readonly serverVersion: number;
+}
+
+/** Rejects with `postgres/publication` when it is missing and may not be made, or `postgres/refused` when the role may not. */
+export async function applyPublication(options: ApplyOptions): Promise<void> {
+  const { sql, logger, config, filter, tables, skippedOperations, serverVersion } = options;
+  const captured = tables.filter(({ schema, table }) => filter.isCaptured(schema, table));
+  const rules = replicaIdentityRules(config['replica.identity.autoset.values']);
+  await execute(options, identityChanges(captured, rules));
+  const wanted = tables.filter(
+    ({ schema, table }) => filter.isCaptured(schema, table) || filter.isSignals(schema, table),
+  );
+  const toPublish = tablesToPublish(wanted);
+  const name = config['publication.name'];
+  const current = await publication(sql, name, serverVersion);
+  const plan = planPublication(current, {
+    name,
+    mode: config['publication.autocreate.mode'],
+    tables: toPublish,
+    skippedOperations,
+    hasSignals: config['signal.data.collection'] !== undefined,
+    viaPartitionRoot: config['publish.via.partition.root'],
+  });
+  if (plan.kind === 'missing') {
+    const message = 'there is no publication of this name, and publication.autocreate.mode forbids to create it';
+    throw postgresErrors.error('publication', { message, where: name, fix: `Execute ${plan.statement}` });
+  }
+  await execute(options, plan.statements);
+  if (current !== null && plan.statements.length === 0) warnOfUnpublished(logger, name, current, toPublish);
+}
+
+async function execute({ sql, logger }: ApplyOptions, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) {
+    logger.info({ statement }, 'the database is prepared for change data capture');
+    await sql.query(statement);
+  }
+}
+
+function warnOfUnpublished(
+  logger: Logger,
+  name: string,
+  current: Publication,
+  wanted: readonly { readonly schema: string; readonly table: string }[],
+): void {
+  const missing = unpublished(current, wanted).map(({ schema, table }) => `${schema}.${table}`);
+  if (missing.length === 0) return;
+  logger.warn({ publication: name, tables: missing }, 'tables are to be captured that the publication does not have');
+}

@@ -1,0 +1,73 @@
+/** Makes a slot, and takes one back from a connection that we left behind. */
+
+import type { Clock } from '../../../core/base/clock.ts';
+import type { Logger } from '../../../core/base/logger.ts';
+import { quoteName } from '../catalog/names.ts';
+import type { CatalogPort } from '../catalog/port.ts';
+import { postgresErrors } from '../error-codes.ts';
+import { parseLsn } from '../lsn.ts';
+import type { ReplicationConnection } from '../wire/replication-connection.ts';
+import { readSlot } from './slot-state.ts';
+
+export interface NewSlot {
+  /** Changes that commit behind it come through the slot; what is there before is in the snapshot. */
+  readonly consistentLsn: bigint;
+  /** To be imported by whoever reads the tables, as long as the connection does nothing else. */
+  readonly snapshotName: string | undefined;
+}
+
+export interface SlotWish {
+  readonly name: string;
+  readonly serverVersion: number;
+  readonly failover: boolean;
+}
+
+/** Waits for the transactions that are open. Rejects with `postgres/setting` when all slots are taken. */
+export async function createSlot(connection: ReplicationConnection, wish: SlotWish): Promise<NewSlot> {
+  const { name, serverVersion, failover } = wish;
+  // Without a bound, a transaction that somebody has forgotten would hold this up for ever; other timeouts do not count here.
+  await connection.command("SET lock_timeout = '60s'");
+  const isModern = serverVersion >= 150_000;
+  const options = ["SNAPSHOT 'export'", ...(failover && serverVersion >= 170_000 ? ['FAILOVER'] : [])];
+  const how = isModern ? `(${options.join(', ')})` : 'EXPORT_SNAPSHOT';
+  const [row] = await connection.command(`CREATE_REPLICATION_SLOT ${quoteName(name)} LOGICAL pgoutput ${how}`);
+  return {
+    consistentLsn: parseLsn(row?.['consistent_point'] ?? ''),
+    snapshotName: row?.['snapshot_name'] ?? undefined,
+  };
+}
+
+export interface TakeOptions {
+  readonly sql: CatalogPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly slotName: string;
+  /** What our own connections call themselves: nobody else's is ended. */
+  readonly applicationName: string;
+  readonly tries: number;
+  readonly delayMs: number;
+}
+
+/**
+ * Waits until nobody reads the slot. A connection that an earlier process of ours left behind, which the server may take for
+ * alive for long, is ended. Rejects with `postgres/slot-busy` when somebody else stays.
+ */
+export async function freeSlot(options: TakeOptions, signal: AbortSignal): Promise<void> {
+  const { sql, clock, logger, slotName, applicationName, tries, delayMs } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    const slot = await readSlot(sql, slotName);
+    if (slot?.activePid === undefined) return;
+    const { activePid, activeApplication = '?' } = slot;
+    if (activeApplication === applicationName) {
+      logger.info({ slot: slotName, pid: activePid }, 'a connection that was left behind reads the slot and is ended');
+      await sql.query('SELECT pg_catalog.pg_terminate_backend($1)', [activePid]);
+      await clock.sleep(Math.min(100 * attempt, 1000), signal);
+      if (attempt < 20) continue;
+    }
+    if (attempt > tries) {
+      const message = `the slot is read by the process ${activePid} (${activeApplication})`;
+      throw postgresErrors.error('slot-busy', { message, where: `slot ${slotName}` });
+    }
+    await clock.sleep(delayMs, signal);
+  }
+}

@@ -1,0 +1,169 @@
+/** Turns the events of the stream into records, leaves out what was taken before, and knows the position behind each change. */
+
+import { type ChangeFacts, emptyFacts, type RecordTarget } from '../envelope/change.ts';
+import { MessageRecords, messageCollection } from '../envelope/message-records.ts';
+import type { EnvelopeOptions } from '../envelope/options.ts';
+import { TransactionCounter, TransactionRecords } from '../envelope/transaction-records.ts';
+import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple } from '../pgoutput/events.ts';
+import { type StreamPosition, takenBefore } from '../position.ts';
+import type { TableShape, Tuple } from '../row.ts';
+import type { Tables } from './tables.ts';
+
+export interface ChangeWriterOptions {
+  readonly tables: Tables;
+  readonly target: RecordTarget;
+  readonly envelope: EnvelopeOptions;
+  /** Where the stream goes on. */
+  readonly position: StreamPosition;
+  /** `provide.transaction.metadata` */
+  readonly hasTransactionRecords: boolean;
+  readonly isMessageCaptured: (prefix: string) => boolean;
+  readonly nowUs: () => number;
+}
+
+export class ChangeWriter implements ChangeEvents {
+  readonly #options: ChangeWriterOptions;
+  readonly #facts: ChangeFacts = emptyFacts();
+  readonly #messages: MessageRecords;
+  readonly #counter: TransactionCounter | undefined;
+  readonly #transactions: TransactionRecords;
+  #position: StreamPosition;
+  #commitLsn: bigint | undefined;
+  /** Changes of the transaction so far, with those that were taken before. */
+  #changes = 0;
+  #skipped = 0;
+  #lastCommitLsn: bigint | null = null;
+  /** Changes written, over all transactions. */
+  changeCount = 0;
+
+  constructor(options: ChangeWriterOptions) {
+    this.#options = options;
+    this.#position = options.position;
+    this.#messages = new MessageRecords(options.envelope);
+    this.#transactions = new TransactionRecords(options.envelope);
+    this.#counter = options.hasTransactionRecords ? new TransactionCounter() : undefined;
+  }
+
+  /** Everything written so far ends here. */
+  get position(): StreamPosition {
+    return this.#position;
+  }
+
+  /** A transaction is being told. */
+  get isInTransaction(): boolean {
+    return this.#commitLsn !== undefined;
+  }
+
+  /** When the transaction that is being told, or was told last, was committed: microseconds since 1970. */
+  get sourceTimeUs(): number {
+    return this.#facts.sourceTimeUs;
+  }
+
+  begin(commitLsn: bigint, timeUs: number, transactionId: number): void {
+    this.#commitLsn = commitLsn;
+    this.#changes = 0;
+    this.#skipped = takenBefore(this.#position, commitLsn);
+    const facts = this.#facts;
+    facts.sourceTimeUs = timeUs;
+    facts.transactionId = transactionId;
+    facts.lastCommitLsn = this.#lastCommitLsn;
+    facts.origin = null;
+    facts.originLsn = null;
+    facts.nowUs = this.#options.nowUs();
+    this.#counter?.begin(transactionId, commitLsn);
+  }
+
+  /** The position in the log of what is told next. */
+  at(lsn: bigint): void {
+    this.#facts.lsn = lsn;
+  }
+
+  commit({ commitLsn, endLsn, timeUs }: CommitInfo): void {
+    const isOld = this.#skipped === Number.POSITIVE_INFINITY;
+    if (!isOld && this.#counter !== undefined && this.#counter.eventCount > 0) {
+      this.#transactions.end(this.#options.target, this.#counter, Math.floor(timeUs / 1000));
+    }
+    this.#commitLsn = undefined;
+    this.#lastCommitLsn = commitLsn;
+    if (endLsn > this.#position.lsn) this.#position = { lsn: endLsn, partial: undefined };
+  }
+
+  /** Nothing that is captured happened up to there. */
+  idle(lsn: bigint): void {
+    if (lsn > this.#position.lsn) this.#position = { lsn, partial: undefined };
+  }
+
+  insert(shape: TableShape, row: Tuple): void {
+    this.#write('c', shape, null, row);
+  }
+
+  update(shape: TableShape, old: Tuple | null, _kind: OldTuple | null, row: Tuple): void {
+    this.#write('u', shape, old, row);
+  }
+
+  delete(shape: TableShape, old: Tuple): void {
+    this.#write('d', shape, old, null);
+  }
+
+  truncate(shapes: readonly TableShape[]): void {
+    for (const shape of shapes) this.#write('t', shape, null, null);
+  }
+
+  message({ isTransactional, lsn, prefix, bytes, start, end }: LogicalMessage): void {
+    const isCaptured = this.#options.isMessageCaptured(prefix);
+    // One outside of any transaction may be told again after a restart: it moves the position only with what follows it.
+    if (isTransactional ? !this.#takes(isCaptured ? messageCollection : undefined) : lsn < this.#position.lsn) return;
+    if (!isCaptured) return;
+    const facts = this.#facts;
+    facts.op = 'm';
+    facts.lsn = lsn;
+    if (!isTransactional) {
+      facts.nowUs = this.#options.nowUs();
+      facts.transaction = null;
+    }
+    this.#messages.put(this.#options.target, facts, prefix, bytes, start, end);
+    this.changeCount += 1;
+  }
+
+  relation(shape: TableShape): void {
+    this.#options.tables.announce(shape);
+  }
+
+  origin(name: string, lsn: bigint): void {
+    this.#facts.origin = name;
+    this.#facts.originLsn = lsn;
+  }
+
+  /** The position behind the change that was told last; called where a poll ends. */
+  positionNow(): StreamPosition {
+    const commitLsn = this.#commitLsn;
+    const isNew =
+      commitLsn !== undefined && this.#skipped !== Number.POSITIVE_INFINITY && this.#changes >= this.#skipped;
+    if (!isNew || this.#changes === 0) return this.#position;
+    return { lsn: this.#position.lsn, partial: { commitLsn, changes: this.#changes } };
+  }
+
+  #write(op: 'c' | 'u' | 'd' | 't', shape: TableShape, before: Tuple | null, after: Tuple | null): void {
+    const encoder = this.#options.tables.get(shape);
+    const isTaken = this.#takes(encoder === null ? undefined : `${shape.schema}.${shape.table}`);
+    if (encoder === null || !isTaken) return;
+    this.#facts.op = op;
+    encoder.encode(this.#facts, before, after, this.#options.target);
+    this.changeCount += 1;
+  }
+
+  /** Counts a change of the transaction, which belongs to nothing that is captured without a name; false for one that was taken before. */
+  #takes(collection: string | undefined): boolean {
+    this.#changes += 1;
+    const facts = this.#facts;
+    facts.rowIndex = this.#changes - 1;
+    if (this.#counter === undefined) return this.#changes > this.#skipped;
+    if (collection !== undefined) facts.transaction = this.#counter.next(collection);
+    if (this.#changes <= this.#skipped) return false;
+    // With the first change, so that no restart falls between the two.
+    if (collection !== undefined && this.#counter.eventCount === 1) {
+      this.#transactions.begin(this.#options.target, this.#counter.id, Math.floor(facts.sourceTimeUs / 1000));
+    }
+    return true;
+  }
+}

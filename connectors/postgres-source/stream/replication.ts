@@ -1,0 +1,106 @@
+/** One started replication stream with all that belongs to it: connection, reader, writer, spool and the reports to the server. */
+
+import type { Clock } from '../../../core/base/clock.ts';
+import { quoteLiteral, quoteName } from '../catalog/names.ts';
+import type { RecordTarget } from '../envelope/change.ts';
+import { lsnText } from '../envelope/lsn-text.ts';
+import type { EnvelopeOptions } from '../envelope/options.ts';
+import type { StreamPosition } from '../position.ts';
+import type { ReplicationConnection } from '../wire/replication-connection.ts';
+import { Acknowledger } from './acknowledger.ts';
+import { ChangeWriter } from './change-writer.ts';
+import { Spool } from './spool.ts';
+import { StreamReader } from './stream-reader.ts';
+import type { Tables } from './tables.ts';
+
+export interface ReplicationOptions {
+  readonly connection: ReplicationConnection;
+  readonly clock: Clock;
+  readonly slotName: string;
+  readonly publicationName: string;
+  readonly serverVersion: number;
+  readonly walSenderTimeoutMs: number;
+  readonly position: StreamPosition;
+  readonly tables: Tables;
+  readonly envelope: EnvelopeOptions;
+  readonly target: RecordTarget;
+  readonly hasTransactionRecords: boolean;
+  readonly isMessageCaptured: (prefix: string) => boolean;
+  /** Of `slot.stream.params`; they count more than ours. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly spoolFolder: string;
+  readonly spoolMemoryBytes: number;
+}
+
+/** How soon the server hears of what became durable. */
+const flushMs = 250;
+
+export class Replication {
+  readonly reader: StreamReader;
+  readonly writer: ChangeWriter;
+  readonly acknowledger: Acknowledger;
+  readonly #connection: ReplicationConnection;
+  readonly #spool: Spool;
+
+  private constructor(options: ReplicationOptions) {
+    const { connection, clock, position, tables } = options;
+    this.#connection = connection;
+    this.#spool = new Spool({ folder: options.spoolFolder, memoryBytes: options.spoolMemoryBytes });
+    this.acknowledger = new Acknowledger(position.lsn, {
+      clock,
+      walSenderTimeoutMs: options.walSenderTimeoutMs,
+      flushMs,
+      send: (status) => connection.sendStatus(status),
+    });
+    this.writer = new ChangeWriter({ ...options, nowUs: () => clock.nowMs() * 1000 });
+    this.reader = new StreamReader({
+      connection,
+      tables,
+      writer: this.writer,
+      spool: this.#spool,
+      acknowledger: this.acknowledger,
+    });
+  }
+
+  static start(options: ReplicationOptions): Replication {
+    const replication = new Replication(options);
+    options.connection.start(startCommand(options));
+    replication.acknowledger.start();
+    return replication;
+  }
+
+  /** Of transactions that have not ended. */
+  get spooledBytes(): number {
+    return this.#spool.heldBytes;
+  }
+
+  /** Resolves when something has arrived, the stream has ended, or `signal` aborts. */
+  arrival(signal: AbortSignal): Promise<void> {
+    return this.#connection.arrival(signal);
+  }
+
+  async close(): Promise<void> {
+    this.acknowledger.stop();
+    await this.#connection.close();
+    await this.#spool.close();
+  }
+}
+
+/** Transactions that are still open are sent piece by piece from version 14 on: the server need not keep them. */
+function startCommand({ slotName, publicationName, serverVersion, position, parameters }: ReplicationOptions): string {
+  const isModern = serverVersion >= 140_000;
+  const all = new Map<string, string>([
+    ['proto_version', isModern ? '2' : '1'],
+    // A list of identifiers, each of which would be folded to lower case without quotes.
+    ['publication_names', quoteName(publicationName)],
+    ...(isModern
+      ? ([
+          ['messages', 'true'],
+          ['streaming', 'on'],
+        ] as const)
+      : []),
+    ...parameters,
+  ]);
+  const list = [...all].map(([name, value]) => `${quoteName(name)} ${quoteLiteral(value)}`).join(', ');
+  return `START_REPLICATION SLOT ${quoteName(slotName)} LOGICAL ${lsnText(position.lsn)} (${list})`;
+}

@@ -1,0 +1,51 @@
+/** What a failure of the server or of the connection means for us: whether trying again helps, and what to do. */
+
+import { MillraceError, messageOf } from '../../../core/base/errors.ts';
+import { postgresErrors } from '../error-codes.ts';
+
+/** Fields of a failure, as the driver gives them or as the wire has them. */
+interface ServerFailure {
+  /** SQLSTATE, or the name of a system error. */
+  readonly code?: string | undefined;
+  readonly message: string;
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+type Kind = 'unreachable' | 'refused' | 'setting' | 'slot-busy' | 'slot-lost' | 'publication';
+
+/** By SQLSTATE (PostgreSQL documentation, appendix "PostgreSQL Error Codes"). */
+const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['28000', 'refused'], // invalid authorization: no such role, no pg_hba entry, may not log in
+  ['28P01', 'refused'], // wrong password
+  ['3D000', 'refused'], // no such database
+  ['42501', 'refused'], // insufficient privilege
+  ['55006', 'slot-busy'], // object in use
+  ['42704', 'slot-lost'], // undefined object: the slot
+  ['53400', 'setting'], // configuration limit: all slots or senders are taken
+]);
+
+/** Turns what the driver threw, or what the wire said, into one of our errors. */
+export function asPostgresError(cause: unknown, where: string): MillraceError {
+  if (cause instanceof MillraceError) return cause;
+  const failure = failureOf(cause);
+  const code = failure.code ?? '';
+  const more = [failure.detail, failure.hint].filter((part) => part !== undefined && part !== '');
+  const message = [failure.message, ...more].join(' — ');
+  return postgresErrors.error(kindOf(code, failure.message), { message, where, cause });
+}
+
+function kindOf(code: string, message: string): Kind {
+  if (/publication .* does not exist/.test(message)) return 'publication';
+  // A slot whose log was removed: "can no longer get changes from replication slot" or "invalidated".
+  if (code === '55000' && /replication slot/.test(message)) return 'slot-lost';
+  if (code === '55000' || code === '0A000') return 'setting';
+  return kinds.get(code) ?? 'unreachable';
+}
+
+function failureOf(cause: unknown): ServerFailure {
+  if (typeof cause !== 'object' || cause === null) return { message: messageOf(cause) };
+  const { code, detail, hint } = cause as { code?: unknown; detail?: unknown; hint?: unknown };
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return { code: text(code), message: messageOf(cause), detail: text(detail), hint: text(hint) };
+}

@@ -1,0 +1,182 @@
+/** The task on real servers: what it does at a start, what it refuses, and that restarts neither lose nor repeat a change. */
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresServer, postgresVersions, startPostgres } from '../../kits/postgres-server.ts';
+import { SourceStore } from '../../kits/source-kit.ts';
+import { RunningTask } from './running-task.ts';
+
+describe.each(postgresVersions)('changes of Postgres %i', (version) => {
+  let server: PostgresServer;
+  const running: RunningTask[] = [];
+  let tables = 0;
+
+  const task = (settings: Record<string, string> = {}, store?: SourceStore): RunningTask => {
+    const made = new RunningTask(
+      server,
+      { 'snapshot.mode': 'no_data', 'slot.name': `slot_${tables}`, ...settings },
+      store,
+    );
+    running.push(made);
+    return made;
+  };
+  const newTable = async (columns = 'id int PRIMARY KEY, t text') => {
+    tables += 1;
+    await server.query(`CREATE TABLE t${tables} (${columns})`);
+    return {
+      name: `t${tables}`,
+      settings: { 'table.include.list': `public\\.t${tables}`, 'publication.name': `pub_${tables}` },
+    };
+  };
+
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { wal_sender_timeout: '3s' } });
+  });
+  afterEach(async () => {
+    for (const one of running.splice(0)) await one.stop();
+  });
+  afterAll(() => server.close());
+
+  test('come with their transaction, their place in the log and their topic', async () => {
+    const { name, settings } = await newTable();
+    const own = await task(settings).start();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a'), (2, 'b')`);
+    await server.query(`UPDATE ${name} SET t = 'c' WHERE id = 1`);
+    await own.until(() => own.rows.length === 3);
+    expect(own.rows.map(({ topic, op, after }) => [topic, op, after])).toEqual([
+      [`p.public.${name}`, 'c', { id: 1, t: 'a' }],
+      [`p.public.${name}`, 'c', { id: 2, t: 'b' }],
+      [`p.public.${name}`, 'u', { id: 1, t: 'c' }],
+    ]);
+    const [first, second, third] = own.rows.map(({ source }) => source!);
+    expect(first).toMatchObject({
+      db: 'postgres',
+      schema: 'public',
+      table: name,
+      snapshot: 'false',
+      connector: 'postgresql',
+    });
+    expect(first!['txId']).toBe(second!['txId']);
+    expect(third!['txId']).not.toBe(first!['txId']);
+    expect(Number(third!['lsn'])).toBeGreaterThan(Number(first!['lsn']));
+    expect(Math.abs(Number(first!['ts_ms']) - Date.now())).toBeLessThan(60_000);
+  });
+
+  test('restarts at any change lose and repeat nothing', async () => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    const first = await task(settings, store).start();
+    await server.query(`INSERT INTO ${name} SELECT i, 'first' FROM generate_series(1, 40) i`);
+    for (let id = 41; id <= 60; id += 1) await server.query(`INSERT INTO ${name} VALUES (${id}, 'one by one')`);
+    await first.until(() => store.records.length >= 1, 1);
+    await first.stop();
+    for (let round = 0; store.records.length < 60; round += 1) {
+      const next = await task(settings, store).start();
+      await next.until(() => store.records.length >= Math.min(60, (round + 1) * 9), 1);
+      await next.stop();
+    }
+    const last = task(settings, store);
+    expect(last.rows.map(({ after }) => after?.['id'])).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+  });
+
+  test('the slot moves only with what is stored, and also while only others change', async () => {
+    const { name, settings } = await newTable();
+    const own = await task(settings).start();
+    const before = await own.confirmedLsn(`slot_${tables}`);
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a')`);
+    await own.until(() => own.rows.length === 1);
+    await expect.poll(() => own.confirmedLsn(`slot_${tables}`)).toBeGreaterThan(before);
+    const after = await own.confirmedLsn(`slot_${tables}`);
+    await server.query('CREATE TABLE IF NOT EXISTS elsewhere (x text)');
+    await server.query("INSERT INTO elsewhere SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+    const polling = own.until(() =>
+      own.store.history.at(-1)!.positions.some(({ offset }) => Number(offset!['lsn']) > Number(after) + 1_000_000),
+    );
+    await polling;
+    await expect.poll(() => own.confirmedLsn(`slot_${tables}`)).toBeGreaterThan(after + 1_000_000n);
+  });
+
+  test('a poll that is not taken for longer than the server waits loses no connection', async () => {
+    const { name, settings } = await newTable();
+    const own = await task(settings).start();
+    const connected = () =>
+      server.query(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'slot_${tables}'`);
+    const before = await connected();
+    await server.query(`INSERT INTO ${name} SELECT i, repeat('x', 500) FROM generate_series(1, 30000) i`);
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(await connected()).toEqual(before);
+    await own.until(() => own.rows.length === 30_000);
+    expect(await connected()).toEqual(before);
+  });
+
+  test('a connection that was left behind is ended, one of somebody else is not', async () => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    const first = await task(settings, store).start();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a')`);
+    await first.until(() => store.records.length === 1);
+    const second = await task(settings, store).start();
+    await server.query(`INSERT INTO ${name} VALUES (2, 'b')`);
+    await second.until(() => store.records.length === 2);
+    const stranger = task({ ...settings, 'slot.max.retries': '0' });
+    await expect(stranger.start()).rejects.toMatchObject({ code: 'postgres/slot-busy', retriable: true });
+    await server.query(`INSERT INTO ${name} VALUES (3, 'c')`);
+    await second.until(() => store.records.length === 3);
+  });
+
+  test('a bounded run ends where the log ended when it began', async () => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    const first = await task(settings, store).start({ once: true });
+    while ((await first.poll()) !== 'finished');
+    await first.stop();
+    await server.query(`INSERT INTO ${name} SELECT i, 'x' FROM generate_series(1, 5000) i`);
+    const second = await task(settings, store).start({ once: true });
+    while ((await second.poll(10_000)) !== 'finished');
+    expect(second.rows.length).toBe(5000);
+  });
+
+  test('a slot that lost changes is noticed before the first change', async () => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    const first = await task(settings, store).start();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a')`);
+    await first.until(() => store.records.length === 1);
+    await first.stop();
+    await server.query(`INSERT INTO ${name} VALUES (2, 'lost')`);
+    await server.query(`SELECT pg_replication_slot_advance('slot_${tables}', pg_current_wal_lsn())`);
+    const lost = { code: 'postgres/slot-lost', retriable: false };
+    await expect(task(settings, store).start()).rejects.toMatchObject(lost);
+    await server.query(`SELECT pg_drop_replication_slot('slot_${tables}')`);
+    await expect(task(settings, store).start()).rejects.toMatchObject(lost);
+    const other = new SourceStore();
+    other.take({
+      records: [],
+      positions: store.positions.map(({ partition, offset }) => ({ partition, offset: { ...offset, system: '1' } })),
+    } as never);
+    await expect(task(settings, other).start()).rejects.toMatchObject({ code: 'postgres/other-server' });
+  });
+
+  test('what cannot work is said at once, with what to do', async () => {
+    const { settings } = await newTable();
+    await server.query("CREATE ROLE plain LOGIN PASSWORD 'p'").catch(() => {});
+    const url = (user: string, password: string) => ({
+      'database.url': `postgres://${user}:${password}@${server.host}:${server.port}/postgres`,
+    });
+    await expect(task({ ...settings, ...url('postgres', 'wrong') }).start()).rejects.toMatchObject({
+      code: 'postgres/refused',
+      retriable: false,
+    });
+    await expect(task({ ...settings, ...url('plain', 'p') }).start()).rejects.toMatchObject({
+      code: 'postgres/refused',
+      fix: expect.stringContaining('ALTER ROLE'),
+    });
+    await expect(task({ ...settings, 'database.dbname': 'nowhere' }).start()).rejects.toMatchObject({
+      code: 'postgres/refused',
+    });
+    const disabled = { ...settings, 'publication.name': 'none', 'publication.autocreate.mode': 'disabled' };
+    await expect(task(disabled).start()).rejects.toMatchObject({
+      code: 'postgres/publication',
+      fix: expect.stringContaining('CREATE PUBLICATION'),
+    });
+  });
+});
