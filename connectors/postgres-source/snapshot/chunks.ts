@@ -32,8 +32,6 @@ export class TableChunks {
   readonly count: number;
   readonly #read = new Set<number>();
   #done = 0;
-  /** Given back, to be taken before others. */
-  readonly #again: number[] = [];
   #next = 0;
 
   /** `chunkBlocks` 0 reads the table in one part. With `progress` that fits, what is read stays read. */
@@ -60,21 +58,21 @@ export class TableChunks {
 
   /** The next part to read; null when all are taken. */
   take(): Chunk | null {
-    const again = this.#again.shift();
-    if (again !== undefined) return this.#chunk(again);
+    return this.hasMore ? this.#chunk(this.#next++) : null;
+  }
+
+  /** `take` would give a part. */
+  get hasMore(): boolean {
+    // What was read before a restart may have been counted as done meanwhile.
+    this.#next = Math.max(this.#next, this.#done);
     while (this.#read.has(this.#next)) this.#next++;
-    return this.#next < this.count ? this.#chunk(this.#next++) : null;
+    return this.#next < this.count;
   }
 
   /** All rows of the part are taken. */
   finish({ index }: Chunk): void {
     this.#read.add(index);
     while (this.#read.delete(this.#done)) this.#done++;
-  }
-
-  /** The part was not read to its end. */
-  giveBack({ index }: Chunk): void {
-    this.#again.push(index);
   }
 
   get progress(): TableProgress {

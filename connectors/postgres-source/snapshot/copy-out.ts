@@ -10,7 +10,7 @@ import { CopyRows } from './copy-rows.ts';
 const mostWaitingBytes = 2 ** 22;
 
 /**
- * One statement's rows. Take them with `next` until it says null, then wait for `arrival`, until `isDone`. One at a time
+ * One statement's rows. Take them with `next` until it says null, then wait for `onReady`, until `isDone`. One at a time
  * on a connection, and nothing else on it meanwhile.
  */
 export class CopyOut {
@@ -21,14 +21,15 @@ export class CopyOut {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isPaused = false;
-  #wake: (() => void) | undefined;
+  readonly #onReady: () => void;
   #failure: unknown;
   #isClosed = false;
   /** Bytes of rows so far. */
   byteCount = 0;
 
-  /** `columnCount` is how many columns the statement's result has. */
-  constructor(client: pg.Client, statement: string, columnCount: number) {
+  /** `columnCount` is how many columns the statement's result has; `onReady` says that `next` has something to say. */
+  constructor(client: pg.Client, statement: string, columnCount: number, onReady: () => void) {
+    this.#onReady = onReady;
     const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
     this.#socket = stream;
     this.#rows = new CopyRows(columnCount);
@@ -66,18 +67,6 @@ export class CopyOut {
     return this.#isClosed && this.#failure === undefined;
   }
 
-  /** Resolves when there is something to take, or `signal` aborts. */
-  async arrival(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length > 0 || this.#failure !== undefined || this.#isClosed || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    this.#wake = wake;
-    signal.addEventListener('abort', wake, { once: true });
-    await promise;
-    signal.removeEventListener('abort', wake);
-    this.#wake = undefined;
-  }
-
   readonly #onData = (chunk: Buffer): void => {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
@@ -85,7 +74,7 @@ export class CopyOut {
       this.#isPaused = true;
       this.#socket.pause();
     }
-    this.#wake?.();
+    this.#onReady();
   };
 
   readonly #onClose = (): void => this.#fail(new Error('the server closed the connection'));
@@ -94,7 +83,7 @@ export class CopyOut {
 
   #fail(error: unknown): void {
     this.#failure ??= error;
-    this.#wake?.();
+    this.#onReady();
   }
 
   #resume(): void {

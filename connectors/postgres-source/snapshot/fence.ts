@@ -3,7 +3,7 @@
 import type { SourceOffset } from '../../contract/record.ts';
 
 /** `pg_current_snapshot()` of the read, and a position in the log behind the commit of everything it saw. */
-interface Fence {
+export interface Fence {
   /** Transactions before it are seen. */
   readonly xmin: bigint;
   /** From it on none is seen. */

@@ -20,8 +20,8 @@ afterAll(async () => {
 });
 
 async function rowsOf(statement: string, width: number): Promise<(string | null)[][]> {
-  const copy = new CopyOut(client, statement, width);
-  const { signal } = new AbortController();
+  let ready = Promise.withResolvers<void>();
+  const copy = new CopyOut(client, statement, width, () => ready.resolve());
   const rows: (string | null)[][] = [];
   while (!copy.isDone) {
     for (let tuple = copy.next(); tuple !== null; tuple = copy.next()) {
@@ -29,7 +29,9 @@ async function rowsOf(statement: string, width: number): Promise<(string | null)
       const texts = Array.from({ length: width }, (_, i) => bytes.toString('utf8', starts[i], ends[i]));
       rows.push(texts.map((text, i) => (kinds[i] === valueKinds.null ? null : text)));
     }
-    await copy.arrival(signal);
+    if (copy.isDone) break;
+    await ready.promise;
+    ready = Promise.withResolvers();
   }
   return rows;
 }
@@ -61,19 +63,21 @@ test('an error of the server is thrown, and the connection goes on', async () =>
 
 test('a connection that breaks is an error', async () => {
   const own = await server.connect();
-  const copy = new CopyOut(own, 'SELECT pg_sleep(60)', 1);
-  const [{ pid } = { pid: null }] = await server.query(
-    "SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT pg_sleep%'",
-  );
-  await server.query('SELECT pg_terminate_backend($1)', [pid]);
-  const { signal } = new AbortController();
-  const read = async () => {
-    while (!copy.isDone) {
+  const failed = Promise.withResolvers<void>();
+  const copy: CopyOut = new CopyOut(own, 'SELECT pg_sleep(60)', 1, () => {
+    try {
       copy.next();
-      await copy.arrival(signal);
+    } catch (error) {
+      failed.reject(error);
     }
-  };
-  await expect(read()).rejects.toThrow(/terminat|closed/);
+  });
+  let pid: string | null | undefined;
+  while (pid === undefined) {
+    const rows = await server.query("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT pg_sleep%'");
+    pid = rows[0]?.['pid'];
+  }
+  await server.query('SELECT pg_terminate_backend($1)', [pid]);
+  await expect(failed.promise).rejects.toThrow(/terminat|closed/);
   await own.end().catch(() => {});
 });
 

@@ -1,0 +1,199 @@
+/** Reads tables as of one moment over several connections, a row at a time, and says what is to be stored of it. */
+
+import type pg from 'pg';
+import type { SourceOffset } from '../../contract/record.ts';
+import type { TableShape, Tuple } from '../row.ts';
+import { type Anchor, openAnchor } from './anchor.ts';
+import { Lane } from './lane.ts';
+import type { SnapshotSource } from './sources.ts';
+import { type TablePlan, TableRead } from './table-read.ts';
+
+export interface SnapshotOptions {
+  /** A connection of its own, with the settings that decide how values are printed. */
+  connect(): Promise<pg.Client>;
+  /** Tables of now, in the order in which they are begun. Asked again when some must be read anew. */
+  sources(): Promise<readonly SnapshotSource[]>;
+  /** Called once for each table before its first row; undefined when it is gone. */
+  plan(source: SnapshotSource): Promise<TablePlan | undefined>;
+  /** By `schema.table` of where rows lie: what earlier runs have stored. */
+  readonly stored: ReadonlyMap<string, SourceOffset>;
+  /** The moment a new slot was made at; undefined to read at a moment of its own. */
+  readonly slotSnapshot: string | undefined;
+  /** `snapshot.max.threads` */
+  readonly laneCount: number;
+  /** `snapshot.chunk.bytes`; 0 where the server cannot read a range of blocks (before version 14). */
+  readonly chunkBytes: number;
+  readonly blockBytes: number;
+}
+
+export interface TableOffset {
+  /** `schema.table` of where the rows lie. */
+  readonly table: string;
+  readonly offset: SourceOffset;
+}
+
+/**
+ * Take rows with `next`; when it says null, store `takeOffsets` and wait for `arrival`, until `isDone`. Offsets count what
+ * was given out, so they belong to the same transaction as the rows. A part that was not finished is read again after a
+ * restart, at a later moment: what changed between is told by the log, and by `fence` of the offset where it need not be.
+ */
+export class SnapshotReader {
+  readonly #options: SnapshotOptions;
+  #tables: TableRead[] = [];
+  #lanes: Lane[] = [];
+  #anchor: Anchor | undefined;
+  #at = 0;
+  #shape: TableShape | undefined;
+  #wake: (() => void) | undefined;
+  #isReady = false;
+  #again: Promise<void> | undefined;
+  #failure: unknown;
+  /** Rows given out. */
+  rowCount = 0;
+
+  private constructor(options: SnapshotOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to read; rejects with what the server says. */
+  static async open(options: SnapshotOptions): Promise<SnapshotReader> {
+    const reader = new SnapshotReader(options);
+    try {
+      await reader.#begin(options.slotSnapshot, options.stored);
+    } catch (error) {
+      await reader.#end();
+      throw error;
+    }
+    return reader;
+  }
+
+  /** Of the row that `next` gave last. */
+  get shape(): TableShape {
+    if (this.#shape === undefined) throw new Error('no row was taken');
+    return this.#shape;
+  }
+
+  get isDone(): boolean {
+    return this.#again === undefined && this.#tables.every(({ state }) => state === 'done');
+  }
+
+  /** The next row, valid until the next call; null when none is here. Throws what the server or the connection says. */
+  next(): Tuple | null {
+    if (this.#failure !== undefined) throw this.#failure;
+    for (let tries = 0; tries < this.#lanes.length; tries++) {
+      const lane = this.#lanes[this.#at];
+      const row = lane?.next() ?? null;
+      const table = lane?.table;
+      if (row !== null && table?.plan !== undefined) {
+        this.#shape = table.plan.shape;
+        table.hasGivenRows = true;
+        this.rowCount++;
+        return row;
+      }
+      this.#at = (this.#at + 1) % this.#lanes.length;
+    }
+    this.#isReady = false;
+    if (this.#again === undefined && this.#mustReadAgain()) this.#readAgain();
+    return null;
+  }
+
+  /** Resolves when `next` may have something, the snapshot is done, or `signal` aborts. */
+  async arrival(signal: AbortSignal): Promise<void> {
+    if (this.#isReady || this.isDone || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#wake = wake;
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+    this.#wake = undefined;
+  }
+
+  /** What has changed since the last call, for the rows given out so far. */
+  takeOffsets(): TableOffset[] {
+    return this.#tables.flatMap((table) => {
+      const offset = table.takeOffset();
+      return offset === undefined ? [] : [{ table: table.name, offset }];
+    });
+  }
+
+  /** How far it is: tables, and the share of the bytes of those that were looked at. */
+  get progress(): { readonly tables: number; readonly tablesDone: number; readonly share: number } {
+    const blocks = this.#tables.reduce((sum, table) => sum + table.blocks, 0);
+    const read = this.#tables.reduce((sum, table) => sum + table.blocks * table.share, 0);
+    const tablesDone = this.#tables.filter(({ state }) => state === 'done').length;
+    return { tables: this.#tables.length, tablesDone, share: blocks === 0 ? 1 : read / blocks };
+  }
+
+  async close(): Promise<void> {
+    await this.#again?.catch(() => {});
+    await this.#end();
+  }
+
+  async #begin(slotSnapshot: string | undefined, stored: ReadonlyMap<string, SourceOffset>): Promise<void> {
+    const { connect, sources, laneCount, chunkBytes, blockBytes } = this.#options;
+    const chunkBlocks = chunkBytes === 0 ? 0 : Math.max(1, Math.floor(chunkBytes / blockBytes));
+    const anchor = await openAnchor(await connect(), slotSnapshot);
+    this.#anchor = anchor;
+    const known = new Map(this.#tables.map((table) => [table.name, table]));
+    this.#tables = (await sources()).map((source) => {
+      const name = `${source.stored.schema}.${source.stored.table}`;
+      const earlier = known.get(name);
+      if (earlier?.state === 'done') return earlier;
+      const table = new TableRead({ source, stored: stored.get(name), chunkBlocks });
+      table.hasGivenRows ||= earlier?.hasGivenRows === true;
+      return table;
+    });
+    this.#lanes = Array.from({ length: laneCount }, () => {
+      return new Lane({
+        connect,
+        blockBytes,
+        snapshotName: anchor.name,
+        choose: () => this.#choose(),
+        plan: (table) => this.#options.plan(table.source),
+        look: (table, plan, layout) => table.look(plan, layout, anchor.fence),
+        onReady: () => this.#ready(),
+      });
+    });
+    this.#at = 0;
+    this.#ready();
+  }
+
+  /** A table nobody has looked at is one connection's until its parts are known. */
+  #choose(): TableRead | undefined {
+    const table = this.#tables.find((each) => each.state === 'new' || (each.state === 'reading' && each.hasParts));
+    if (table?.state === 'new') table.state = 'opening';
+    return table;
+  }
+
+  #mustReadAgain(): boolean {
+    const isAtRest = this.#lanes.every(({ isIdle }) => isIdle);
+    return isAtRest && this.#tables.some(({ state }) => state === 'again');
+  }
+
+  /** At a later moment: what was written anew looks empty to those that began before. */
+  #readAgain(): void {
+    this.#again = this.#end()
+      .then(() => this.#begin(undefined, new Map()))
+      .catch((error: unknown) => {
+        this.#failure = error;
+      })
+      .finally(() => {
+        this.#again = undefined;
+        this.#ready();
+      });
+  }
+
+  async #end(): Promise<void> {
+    const lanes = this.#lanes;
+    this.#lanes = [];
+    await Promise.all(lanes.map((lane) => lane.close()));
+    await this.#anchor?.close();
+    this.#anchor = undefined;
+  }
+
+  #ready(): void {
+    this.#isReady = true;
+    this.#wake?.();
+  }
+}
