@@ -1,9 +1,10 @@
-/** The vectors of types on real servers with hostile defaults: what a SELECT and what pgoutput print becomes the same JSON. */
+/** The vectors of types on real servers with hostile defaults: what a SELECT, COPY and pgoutput print becomes the same JSON. */
 
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileTable } from '../../../../connectors/postgres-source/envelope/compile-table.ts';
 import { envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
+import { CopyOut } from '../../../../connectors/postgres-source/snapshot/copy-out.ts';
 import { compileType } from '../../../../connectors/postgres-source/values/compile-type.ts';
 import { JsonOutput } from '../../../../connectors/postgres-source/values/json-output.ts';
 import { debeziumModes } from '../../../../connectors/postgres-source/values/modes.ts';
@@ -61,6 +62,20 @@ describe.each(postgresVersions)('Postgres %i', (version) => {
     expect(vectors.map((vector, i) => written(vector, Buffer.from(rows[0]?.[`c${i}`] ?? '')))).toEqual(
       vectors.map(({ json }) => json),
     );
+  });
+
+  test('as COPY prints them', async () => {
+    const copy = new CopyOut(client, 'SELECT * FROM types', vectors.length);
+    const { signal } = new AbortController();
+    const made: string[][] = [];
+    while (!copy.isDone) {
+      for (let row = copy.next(); row !== null; row = copy.next()) {
+        const { bytes, starts, ends } = row;
+        made.push(vectors.map((vector, i) => written(vector, bytes.subarray(starts[i], ends[i]))));
+      }
+      await copy.arrival(signal);
+    }
+    expect(made).toEqual([vectors.map(({ json }) => json)]);
   });
 
   test('as pgoutput prints them', async () => {
