@@ -3,6 +3,7 @@
 import { type ConfigOf, defineConnector } from '../../config/definition.ts';
 import { captureFields, columnFields } from './config-capture.ts';
 import { connectionFields } from './config-connection.ts';
+import { checkOutbox, outboxFields } from './config-outbox.ts';
 import { recordFields, topicFields, valueFields } from './config-records.ts';
 import { idleFields, refused } from './config-refused.ts';
 import { publicationFields, slotFields, streamFields } from './config-replication.ts';
@@ -33,6 +34,7 @@ export const definition = defineConnector({
     ...recordFields(),
     ...valueFields(),
     ...columnFields(),
+    ...outboxFields(),
     ...snapshotFields(),
     ...signalFields(),
     ...slotFields(),
@@ -48,6 +50,7 @@ export const definition = defineConnector({
     if (config['topic.prefix'] === undefined && config.topic === undefined) {
       report('topic.prefix', 'records have no topic to go to', 'Give topic.prefix, or one topic for all of them.');
     }
+    checkOutbox(config, report);
     for (const [include, exclude] of exclusive) {
       if (config[include] === undefined || config[exclude] === undefined) continue;
       report(exclude, `${include} is given too, and only one of the two can count`, 'Remove one of them.');

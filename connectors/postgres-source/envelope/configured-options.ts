@@ -3,6 +3,7 @@
 import { columnRules } from '../columns/column-rules.ts';
 import { keyRule, noKeyRule } from '../columns/key-columns.ts';
 import type { PostgresSourceConfig } from '../config.ts';
+import { outboxRule } from '../routing/configured-outbox.ts';
 import { type TopicNaming, topicNaming } from '../routing/topics.ts';
 import { debeziumModes, leanModes, type ValueModes } from '../values/modes.ts';
 import type { Operation } from './change.ts';
@@ -35,6 +36,7 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
     tombstonesOnDelete: config['tombstones.on.delete'],
     skippedOperations: new Set(config['skipped.operations'].filter(isOperation)),
     skipsUnchanged: config['skip.messages.without.change'],
+    outbox: outboxRule(config),
     unrepresentable: config['unrepresentable.handling.mode'],
     ...(unchangedToast === undefined ? {} : { unchangedToast }),
   });

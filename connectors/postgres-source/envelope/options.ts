@@ -2,6 +2,7 @@
 
 import { allColumns, type ColumnRules } from '../columns/column-rules.ts';
 import { type KeyRule, noKeyRule } from '../columns/key-columns.ts';
+import type { OutboxRule } from '../routing/outbox-options.ts';
 import { type TopicNaming, topicNaming } from '../routing/topics.ts';
 import { debeziumModes, leanModes, type ValueModes } from '../values/modes.ts';
 import type { TypeLookup } from '../values/pg-type.ts';
@@ -32,7 +33,12 @@ export interface EnvelopeOptions {
   readonly unchangedToast: 'placeholder' | 'omit';
   /** What a value becomes that its representation cannot hold. */
   readonly unrepresentable: 'fail' | 'null' | 'string';
-  /** Told of each such value that did not fail, with its place as `schema.table.column`. */
+  /** Tables whose rows are events to be routed; null for none. */
+  readonly outbox: OutboxRule | null;
+  /**
+   * Told of each such value that did not fail, with its place as `schema.table.column`, and of updates of an outbox with
+   * `schema.table`.
+   */
   readonly onUnrepresentable: (place: string, reason: string) => void;
 }
 
@@ -54,6 +60,7 @@ export function envelopeOptions(
     skipsUnchanged: false,
     unchangedToast: given.format === 'lean' ? 'omit' : 'placeholder',
     unrepresentable: 'fail',
+    outbox: null,
     onUnrepresentable: () => {},
     ...rest,
   };

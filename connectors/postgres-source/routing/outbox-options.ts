@@ -44,10 +44,19 @@ const unsupported = new Map([
   ['table.field.event.schema.version', 'the payload goes out as it is, without a schema'],
 ]);
 
+/** Which tables are outboxes, and how their rows are routed. */
+export interface OutboxRule {
+  /** Asked with `schema.table`. */
+  readonly isOutbox: (name: string) => boolean;
+  readonly options: OutboxOptions;
+}
+
 /** From settings without the prefix they are written under. Throws `postgres-values/bad-setting`. */
 export function outboxOptions(settings: Readonly<Record<string, string>>): OutboxOptions {
-  for (const [key, reason] of unsupported) {
-    if (settings[key] !== undefined) throw refused(key, `${key} is not supported: ${reason}`);
+  for (const key of Object.keys(settings)) {
+    const reason = unsupported.get(key);
+    if (reason !== undefined) throw refused(key, `${key} is not supported: ${reason}`);
+    if (!Object.hasOwn(standard, key)) throw refused(key, `an outbox has no setting ${key}`);
   }
   const given: Readonly<Record<keyof typeof standard, string>> = { ...standard, ...settings };
   return {

@@ -23,8 +23,8 @@ interface PlacedColumn {
 }
 
 /**
- * Creates and snapshot reads are routed; deletes are what an outbox expects and say nothing; of updates `onUpdate` hears,
- * or they fail. Throws `postgres-values/outbox`.
+ * Creates and snapshot reads are routed; deletes are what an outbox expects and say nothing; updates are
+ * told, or fail. Throws `postgres-values/outbox`.
  */
 export class OutboxEncoder implements TableEncoder {
   readonly topic = '';
@@ -43,10 +43,10 @@ export class OutboxEncoder implements TableEncoder {
   readonly #out = new JsonOutput();
   readonly #topics = new Map<string, string>();
 
-  constructor(shape: TableShape, outbox: OutboxOptions, options: EnvelopeOptions, onUpdate: (place: string) => void) {
+  constructor(shape: TableShape, outbox: OutboxOptions, options: EnvelopeOptions) {
     this.shape = shape;
     this.#options = outbox;
-    this.#onUpdate = onUpdate;
+    this.#onUpdate = (place) => options.onUnrepresentable(place, 'an update of the outbox is no event');
     this.#place = `${shape.schema}.${shape.table}`;
     this.#id = this.#position(outbox.idColumn);
     this.#key = this.#position(outbox.keyColumn);

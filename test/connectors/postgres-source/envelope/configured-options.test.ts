@@ -80,3 +80,44 @@ test('operations that are skipped', () => {
   expect(recordOf({ 'topic.prefix': 'shop', 'skipped.operations': 'u,d' }).value).toBeUndefined();
   expect(recordOf({ 'topic.prefix': 'shop', 'skipped.operations': 'none' }).value).toBeDefined();
 });
+
+const outboxTable = shape({ 'id*': 2950, aggregatetype: 1043, aggregateid: 1043, payload: 25 });
+
+function routedWith(settings: Record<string, string>) {
+  const config = definition.require({ ...needed, 'topic.prefix': 'shop', ...settings });
+  const surroundings = { types: { get: () => undefined }, database: 'd', version: '1', onUnrepresentable: () => {} };
+  const target = new KeptRecords();
+  const known = { primaryKey: ['id'], notNull: new Set(['id']), defaults: new Map<string, string>() };
+  const encoder = compileTable(outboxTable, known, configuredOptions(config, surroundings));
+  encoder.encode(facts({}), null, tuple('x', 'Order', 'o-1', 'said'), target);
+  return target.records.map(({ topic, key, value }) => [topic, key, value]);
+}
+
+test('an outbox by our names, and as Debezium’s documentation configures the EventRouter', () => {
+  const event = [['events.Order', 'o-1', 'said']];
+  const own = {
+    'outbox.table.include.list': 'public.orders',
+    'outbox.route.topic.replacement': `events.$\{routedByValue}`,
+  };
+  expect(routedWith(own)).toEqual(event);
+  const theirs = {
+    transforms: 'outbox',
+    'transforms.outbox.type': 'io.debezium.transforms.outbox.EventRouter',
+    'transforms.outbox.route.topic.replacement': `events.$\{routedByValue}`,
+  };
+  expect(routedWith(theirs)).toEqual(event);
+  expect(routedWith({ ...theirs, 'outbox.table.include.list': 'public.other' })[0]?.[0]).toBe('shop.public.orders');
+});
+
+test.each([
+  { transforms: 'unwrap', 'transforms.unwrap.type': 'io.debezium.transforms.ExtractNewRecordState' },
+  {
+    transforms: 'outbox',
+    'transforms.outbox.type': 'io.debezium.transforms.outbox.EventRouter',
+    'transforms.outbox.predicate': 'isOutbox',
+  },
+  { 'outbox.table.include.list': 'public.outbox', 'outbox.table.op.invalid.behavior': 'laugh' },
+])('what an outbox cannot do is reported: %j', (settings) => {
+  const result = definition.parse({ ...needed, 'topic.prefix': 'shop', ...(settings as Record<string, string>) });
+  expect('problems' in result && result.problems.map(({ path }) => path)).toHaveLength(1);
+});

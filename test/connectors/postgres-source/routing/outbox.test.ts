@@ -17,7 +17,10 @@ function routed(
   op: 'c' | 'u' | 'd' = 'c',
 ) {
   const updates: string[] = [];
-  const encoder = new OutboxEncoder(shape(table), outboxOptions(settings), options, (place) => updates.push(place));
+  const encoder = new OutboxEncoder(shape(table), outboxOptions(settings), {
+    ...options,
+    onUnrepresentable: (place) => updates.push(place),
+  });
   const target = new KeptRecords();
   const tupleOf = tuple(...row);
   encoder.encode(facts({ op }), op === 'd' ? tupleOf : null, op === 'd' ? null : tupleOf, target);
@@ -94,6 +97,7 @@ describe('what else happens to the table', () => {
     { 'table.field.event.timestamp': 'at' },
     { 'table.op.invalid.behavior': 'laugh' },
     { 'route.topic.regex': '(' },
+    { 'route.tropic.regex': '.*' },
   ])('settings that are refused: %j', (settings) => {
     expect(() => outboxOptions(settings as Record<string, string>)).toThrow(
       expect.objectContaining({ code: 'postgres-values/bad-setting' }),
