@@ -1,3 +1,5 @@
+/** pgoutput as the server sends it, decoded message by message. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { postgresErrors } from '../../../../connectors/postgres-source/error-codes.ts';
