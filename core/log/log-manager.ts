@@ -20,6 +20,7 @@ import { type NewPartition, PartitionFolders } from './partition-folders.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { PartitionMap } from './partition-map.ts';
 import { writeSnapshot } from './producer-snapshot.ts';
+import { dropScanMemory } from './segment-scan.ts';
 import { ThreadCleaner } from './thread-cleaner.ts';
 import { replayWriteAheadLog } from './wal-replay.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
@@ -130,6 +131,7 @@ export class Logs {
       maxProducers: this.#options.maxProducersPerPartition ?? 10_000,
     });
     for (const parts of await this.#folders.openAll()) this.#partitions.set(nameOf(parts.state), parts);
+    dropScanMemory();
     // Also drops the entries of partitions that are gone: one that is made anew must not inherit them.
     await this.#saveCheckpoints();
     this.#checkpoints.start();

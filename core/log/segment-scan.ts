@@ -35,10 +35,34 @@ const chunkBytes = 1024 * 1024;
 /** The checksum of a batch covers its bytes from here on. */
 const crcCoversFrom = 21;
 
+/** Less is not worth a whole chunk. */
+const smallBytes = 64 * 1024;
+
+/** As many as partitions are opened at the same time. */
+const maxSpareChunks = 16;
+
+/** Chunks that go round: a start scans every partition, and fresh memory for each would keep the garbage collector busy. */
+let spareChunks: Buffer[] = [];
+
+/** Gives the memory of scans back. */
+export function dropScanMemory(): void {
+  spareChunks = [];
+}
+
 /** Stops at the first batch that is not intact. */
 export async function scanSegment(file: DiskFile, options: ScanOptions): Promise<ScanEnd> {
+  const bytes = Math.min(chunkBytes, Math.max(options.sizeBytes - options.position, 0));
+  if (bytes <= smallBytes) return scanWith(Buffer.allocUnsafe(bytes), file, options);
+  const chunk = spareChunks.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+  try {
+    return await scanWith(chunk.subarray(0, bytes), file, options);
+  } finally {
+    if (spareChunks.length < maxSpareChunks) spareChunks.push(chunk);
+  }
+}
+
+async function scanWith(chunk: Buffer, file: DiskFile, options: ScanOptions): Promise<ScanEnd> {
   const { sizeBytes, onBatch } = options;
-  const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(sizeBytes - options.position, 0)));
   let { position } = options;
   let nextOffset = options.minOffset;
   while (position < sizeBytes) {
