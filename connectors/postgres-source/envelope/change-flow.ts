@@ -3,14 +3,24 @@
 import type { RecordHeader } from '../../contract/record.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 import { JsonOutput } from '../values/json-output.ts';
-import type { ChangeFacts, RecordTarget, TableEncoder } from './change.ts';
+import type { ChangeFacts, Operation, RecordTarget, TableEncoder } from './change.ts';
 import { KeyWriter } from './key-writer.ts';
 import type { EnvelopeOptions } from './options.ts';
 import type { TableColumns } from './table-columns.ts';
 
-/** Writes the value of one record. `op` may differ from that of the change, where a key change is told as two. */
+/**
+ * Writes the value of one record. `op` may differ from that of the change, where a key change is told as two. `old` is the
+ * old tuple, whether or not the record tells it: where it has all of the old row it knows what is unchanged in the new one.
+ */
 export interface ValueFormat {
-  write(out: JsonOutput, change: ChangeFacts, op: ChangeFacts['op'], before: Tuple | null, after: Tuple | null): void;
+  write(
+    out: JsonOutput,
+    change: ChangeFacts,
+    op: Operation,
+    before: Tuple | null,
+    after: Tuple | null,
+    old: Tuple | null,
+  ): void;
 }
 
 const newKeyHeader = '__debezium.newkey';
@@ -40,6 +50,11 @@ export class ChangeFlow implements TableEncoder {
     this.#key = columns.key.length === 0 ? null : new KeyWriter(columns.key, topic, place, options);
   }
 
+  eventCount(op: Operation, before: Tuple | null, after: Tuple | null): number {
+    if (this.#options.skippedOperations.has(op) || (op === 'u' && this.#isIdle(before, after))) return 0;
+    return op === 'u' && this.#isKeyUpdate(before, after) ? 2 : 1;
+  }
+
   encode(change: ChangeFacts, before: Tuple | null, after: Tuple | null, target: RecordTarget): void {
     if (this.#options.skippedOperations.has(change.op)) return;
     this.#out.restart();
@@ -59,13 +74,10 @@ export class ChangeFlow implements TableEncoder {
   }
 
   #update(change: ChangeFacts, before: Tuple | null, after: Tuple | null, target: RecordTarget): void {
-    const isFull = this.shape.replicaIdentity === 'full';
-    if (before !== null && after !== null) {
-      if (isFull && this.#options.skipsUnchanged && this.#saysTheSame(before, after)) return;
-      if (this.#key !== null && this.#knowsOldKey && this.#changesKey(this.#key, before, after)) {
-        this.#changeKey(this.#key, change, before, after, target);
-        return;
-      }
+    if (this.#isIdle(before, after)) return;
+    if (before !== null && after !== null && this.#key !== null && this.#isKeyUpdate(before, after)) {
+      this.#changeKey(this.#key, change, before, after, target);
+      return;
     }
     this.#put(change, 'u', before, after, after, target, null);
   }
@@ -113,15 +125,18 @@ export class ChangeFlow implements TableEncoder {
       this.#key.write(out, keyed, keyed === after ? old : null);
       keyEnd = out.end;
     }
-    this.#format.write(out, change, op, before, after);
+    this.#format.write(out, change, op, before, after, old);
     target.record(this.topic, out.bytes, keyEnd === 0 ? -1 : 0, keyEnd, keyEnd, out.end, headers);
   }
 
-  #changesKey(key: KeyWriter, before: Tuple, after: Tuple): boolean {
+  /** Only old tuples that have all of the key can tell. */
+  #isKeyUpdate(before: Tuple | null, after: Tuple | null): boolean {
+    if (this.#key === null || !this.#knowsOldKey || before === null || after === null) return false;
     const out = this.#out;
-    key.write(out, before, null);
+    out.restart();
+    this.#key.write(out, before, null);
     const middle = out.end;
-    key.write(out, after, before);
+    this.#key.write(out, after, before);
     const isSame = out.end - middle === middle && out.bytes.compare(out.bytes, middle, out.end, 0, middle) === 0;
     out.restart();
     return !isSame;
@@ -133,8 +148,11 @@ export class ChangeFlow implements TableEncoder {
     return Buffer.from(this.#out.bytes.subarray(0, this.#out.end));
   }
 
-  /** Of the columns that records have; an unchanged TOAST value is unchanged. */
-  #saysTheSame(before: Tuple, after: Tuple): boolean {
+  /** An update that `skip.messages.without.change` leaves out; an unchanged TOAST value is unchanged. */
+  #isIdle(before: Tuple | null, after: Tuple | null): boolean {
+    if (!this.#options.skipsUnchanged || this.shape.replicaIdentity !== 'full' || before === null || after === null) {
+      return false;
+    }
     return this.#columns.row.every(({ position }) => {
       const kind = after.kinds[position];
       if (kind === valueKinds.unchanged) return true;

@@ -100,6 +100,8 @@ export interface TableEncoder {
   readonly shape: TableShape;
   /** Columns that are left out because their type has no representation, for one warning. */
   readonly leftOut: readonly string[];
+  /** Events of its transaction that the change is: 2 for a key update, 0 for what is skipped. For who leaves changes out. */
+  eventCount(op: Operation, before: Tuple | null, after: Tuple | null): number;
   /**
    * Appends what the change becomes: one record; with its tombstone two; for an update that changes the key three
    * (delete, tombstone, create); nothing for skipped operations. `before` is the old tuple or key tuple if one was sent.

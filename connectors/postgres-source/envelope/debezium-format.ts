@@ -2,7 +2,7 @@
 
 import type { TableShape, Tuple } from '../row.ts';
 import type { JsonOutput } from '../values/json-output.ts';
-import type { ChangeFacts } from './change.ts';
+import type { ChangeFacts, Operation } from './change.ts';
 import type { ValueFormat } from './change-flow.ts';
 import { envelopeSchema, schemaPrefix } from './envelope-schema.ts';
 import { EnvelopeTail } from './envelope-tail.ts';
@@ -34,7 +34,14 @@ export class DebeziumFormat implements ValueFormat {
     this.#isFull = shape.replicaIdentity === 'full';
   }
 
-  write(out: JsonOutput, change: ChangeFacts, op: ChangeFacts['op'], before: Tuple | null, after: Tuple | null): void {
+  write(
+    out: JsonOutput,
+    change: ChangeFacts,
+    op: Operation,
+    before: Tuple | null,
+    after: Tuple | null,
+    old: Tuple | null,
+  ): void {
     if (this.#schema !== null) out.raw(this.#schema);
     if (before === null) out.raw(noBefore);
     else {
@@ -44,7 +51,7 @@ export class DebeziumFormat implements ValueFormat {
       out.raw(afterPrefix);
     }
     if (after === null) out.raw(nothing);
-    else this.#row.write(out, after, this.#isFull ? before : null);
+    else this.#row.write(out, after, this.#isFull ? old : null);
     out.raw(sourcePrefix);
     this.#source.write(out, change);
     this.#tail.write(out, op, change.nowUs, change.transaction);

@@ -3,7 +3,7 @@
 import type { TableShape, Tuple } from '../row.ts';
 import type { JsonOutput } from '../values/json-output.ts';
 import { quoted } from '../values/json-text.ts';
-import type { ChangeFacts } from './change.ts';
+import type { ChangeFacts, Operation } from './change.ts';
 import type { ValueFormat } from './change-flow.ts';
 import { lsnText } from './lsn-text.ts';
 import type { EnvelopeOptions } from './options.ts';
@@ -25,7 +25,14 @@ export class LeanFormat implements ValueFormat {
     this.#table = Buffer.from(`","schema":${quoted(shape.schema)},"table":${quoted(shape.table)},"ts_us":`);
   }
 
-  write(out: JsonOutput, change: ChangeFacts, op: ChangeFacts['op'], before: Tuple | null, after: Tuple | null): void {
+  write(
+    out: JsonOutput,
+    change: ChangeFacts,
+    op: Operation,
+    before: Tuple | null,
+    after: Tuple | null,
+    old: Tuple | null,
+  ): void {
     out.ascii('{"op":"');
     out.ascii(op);
     out.raw(this.#table);
@@ -37,10 +44,10 @@ export class LeanFormat implements ValueFormat {
       else this.#row.writeKeyTuple(out, before);
     }
     if (after !== null) {
-      const old = this.#isFull ? before : null;
+      const known = this.#isFull ? old : null;
       out.ascii(',"after":');
-      this.#row.write(out, after, old);
-      if (op === 'u') this.#unset(out, after, old);
+      this.#row.write(out, after, known);
+      if (op !== 'r') this.#unset(out, after, known);
     }
     out.byte(0x7d);
   }

@@ -1,7 +1,7 @@
 /** Rows of an outbox table as events: the topic by a column, the payload as it is, identity and more in headers. */
 
 import type { RecordHeader } from '../../contract/record.ts';
-import type { ChangeFacts, RecordTarget, TableEncoder } from '../envelope/change.ts';
+import type { ChangeFacts, Operation, RecordTarget, TableEncoder } from '../envelope/change.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 import { hexByte } from '../values/base64.ts';
@@ -55,6 +55,10 @@ export class OutboxEncoder implements TableEncoder {
     this.#headers = this.#placed('header', options);
     this.#envelope = this.#placed('envelope', options);
     this.#writePayload = outbox.expandsJson ? writeAsItIs : this.#writerOf(this.#payload, options);
+  }
+
+  eventCount(op: Operation): number {
+    return op === 'c' || op === 'r' ? 1 : 0;
   }
 
   encode(change: ChangeFacts, _before: Tuple | null, after: Tuple | null, target: RecordTarget): void {

@@ -106,11 +106,10 @@ export class TableRead {
   takeOffset(): SourceOffset | undefined {
     if (!this.#hasNews) return undefined;
     this.#hasNews = false;
-    const { oid } = this.source.reported;
     const fence = this.#fence === null ? {} : encodeFence(this.#fence);
-    if (this.state === 'done') return { done: true, oid, ...fence };
+    if (this.state === 'done') return { done: true, ...fence };
     const progress = this.#chunks === undefined ? {} : encodeProgress(this.#chunks.progress);
-    return { done: false, oid, ...progress };
+    return { done: false, ...progress };
   }
 
   #settle(): void {

@@ -145,7 +145,8 @@ export class ChangeWriter implements ChangeEvents {
 
   #write(op: 'c' | 'u' | 'd' | 't', shape: TableShape, before: Tuple | null, after: Tuple | null): void {
     const encoder = this.#options.tables.get(shape);
-    const isTaken = this.#takes(encoder === null ? undefined : `${shape.schema}.${shape.table}`);
+    const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
+    const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
     if (encoder === null || !isTaken) return;
     this.#facts.op = op;
     encoder.encode(this.#facts, before, after, this.#options.target);
@@ -153,13 +154,17 @@ export class ChangeWriter implements ChangeEvents {
   }
 
   /** Counts a change of the transaction, which belongs to nothing that is captured without a name; false for one that was taken before. */
-  #takes(collection: string | undefined): boolean {
+  #takes(collection: string | undefined, events = 1): boolean {
     this.#changes += 1;
     const facts = this.#facts;
     facts.rowIndex = this.#changes - 1;
     if (this.#counter === undefined) return this.#changes > this.#skipped;
     if (collection !== undefined) facts.transaction = this.#counter.next(collection);
-    if (this.#changes <= this.#skipped) return false;
+    if (this.#changes <= this.#skipped) {
+      // What is written counts its further events by itself.
+      if (collection !== undefined && events > 1) facts.transaction?.countAgain();
+      return false;
+    }
     // With the first change, so that no restart falls between the two.
     if (collection !== undefined && this.#counter.eventCount === 1) {
       this.#transactions.begin(this.#options.target, this.#counter.id, Math.floor(facts.sourceTimeUs / 1000));

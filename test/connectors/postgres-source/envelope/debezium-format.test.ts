@@ -185,6 +185,30 @@ test('unchanged TOAST values: placeholder, omitted, or known from the old row', 
   expect(payload(full[0])['after']).toEqual({ id: 1, note: 'known' });
 });
 
+test('a key update knows unchanged values from the old row too', () => {
+  const table = { shape: shape({ id: 23, note: 25 }, 'full') };
+  const records = encoded({ op: 'u' }, tuple('1', 'known'), tuple('2', unchanged), table);
+  expect(payload(records[2])['after']).toEqual({ id: 2, note: 'known' });
+});
+
+test('how many events of its transaction a change is', () => {
+  const count = (
+    op: 'c' | 'u' | 'd' | 't',
+    before: Tuple | null,
+    after: Tuple | null,
+    given: Partial<EnvelopeOptions> = {},
+  ) => {
+    const table = given.skipsUnchanged === true ? shape({ id: 23, note: 25 }, 'full') : orders;
+    return compileTable(table, withId, options(given)).eventCount(op, before, after);
+  };
+  expect(count('c', null, tuple('1', 'a'))).toBe(1);
+  expect(count('u', null, tuple('1', 'a'))).toBe(1);
+  expect(count('u', tuple('1', null), tuple('2', 'a'))).toBe(2);
+  expect(count('t', null, null)).toBe(0);
+  expect(count('t', null, null, { skippedOperations: new Set() })).toBe(1);
+  expect(count('u', tuple('1', 'a'), tuple('1', 'a'), { skipsUnchanged: true })).toBe(0);
+});
+
 test('truncates are skipped unless asked for, and have no key', () => {
   expect(encoded({ op: 't' }, null, null)).toEqual([]);
   const records = encoded({ op: 't' }, null, null, { options: { skippedOperations: new Set() } });
