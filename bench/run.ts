@@ -44,6 +44,11 @@ const measurements: readonly Measurement[] = [
     file: 'postgres/encode-rows.ts',
     question: 'rows per CPU-second that the Postgres source turns into JSON, without a server or a topic',
   },
+  {
+    name: 'postgres',
+    file: 'postgres/stream.ts',
+    question: 'changes of PostgreSQL into a topic, beside pg_recvlogical',
+  },
   { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },
 ];
 

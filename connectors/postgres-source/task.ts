@@ -20,6 +20,9 @@ import { Tables } from './stream/tables.ts';
 /** A poll without anything to append comes back after this time. */
 const longestPollMs = 1000;
 
+/** How long a poll that has changes waits for more of them. */
+const lingerMs = 2;
+
 /** Reading that goes on for longer lets the rest of its thread have a turn. */
 const longestTurnMs = 10;
 
@@ -72,13 +75,18 @@ export class PostgresSourceTask implements SourceTask {
     this.#sink.open(output, clock.nowMs());
     const endsAtMs = clock.monotonicMs() + longestPollMs;
     const before = this.#stream.writer.changeCount;
+    let firstChangeMs: number | undefined;
     while (!signal.aborted && output.roomBytes > 0) {
       const isQuiet = await this.#read(output);
-      const hasChanges = this.#stream.writer.changeCount > before;
+      const nowMs = clock.monotonicMs();
+      if (this.#stream.writer.changeCount > before) firstChangeMs ??= nowMs;
       this.#beat();
-      if (isQuiet && (hasChanges || this.#isIdlePositionDue())) break;
-      if (isQuiet && this.#isFinished()) return this.#end(output);
-      const leftMs = endsAtMs - clock.monotonicMs();
+      if (isQuiet && firstChangeMs === undefined) {
+        if (this.#isIdlePositionDue()) break;
+        if (this.#isFinished()) return this.#end(output);
+      }
+      // The server sends row by row: what comes within a moment shares what a poll costs.
+      const leftMs = (firstChangeMs === undefined ? endsAtMs : firstChangeMs + lingerMs) - nowMs;
       if (leftMs <= 0) break;
       if (isQuiet) await this.#wait(leftMs, signal);
     }
@@ -176,7 +184,7 @@ export class PostgresSourceTask implements SourceTask {
 
   async #wait(leftMs: number, signal: AbortSignal): Promise<void> {
     const dueMs = Math.min(this.#nextHeartbeatMs - this.#context.clock.monotonicMs(), leftMs);
-    await this.#stream.arrival(AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.ceil(dueMs)))]));
+    await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)));
   }
 
   /** The server's log went on without anything that is captured: its slot should move too. */

@@ -80,3 +80,10 @@ export async function publishedParts(
   }
   return parts;
 }
+
+/** Whether stored generated columns are sent (PostgreSQL 18 and newer). */
+export async function publishesGenerated(sql: CatalogPort, name: string, serverVersion: number): Promise<boolean> {
+  if (serverVersion < 180_000) return false;
+  const [row] = await sql.query('SELECT pubgencols AS kind FROM pg_catalog.pg_publication WHERE pubname = $1', [name]);
+  return row?.['kind'] === 's';
+}

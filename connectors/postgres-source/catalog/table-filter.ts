@@ -31,7 +31,7 @@ export function tableFilter(settings: FilterSettings): TableFilter {
 }
 
 /** Matches whole `schema.table` names; undefined matches everything. */
-function nameMatcher(list: readonly string[] | undefined, setting: string): Matcher {
+export function nameMatcher(list: readonly string[] | undefined, setting: string): Matcher {
   if (list === undefined) return () => true;
   const patterns = list.map((each) => patternOf(each, setting));
   return (name) => patterns.some((pattern) => pattern.test(name));

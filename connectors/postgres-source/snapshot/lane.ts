@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import { quoteTable } from '../catalog/names.ts';
 import type { Tuple } from '../row.ts';
+import { asPostgresError } from '../wire/server-errors.ts';
 import type { Chunk } from './chunks.ts';
 import { CopyOut } from './copy-out.ts';
 import type { TablePlan, TableRead } from './table-read.ts';
@@ -51,7 +52,7 @@ export class Lane {
       if (!this.#isBusy) this.#begin();
       return null;
     }
-    const row = this.#copy.next();
+    const row = this.#take(this.#copy);
     if (row !== null || !this.#copy.isDone) return row;
     if (this.#chunk !== undefined) this.#table?.finish(this.#chunk);
     this.#copy = undefined;
@@ -67,6 +68,15 @@ export class Lane {
     await client?.end().catch(() => {});
   }
 
+  #take(copy: CopyOut): Tuple | null {
+    try {
+      return copy.next();
+    } catch (error) {
+      this.#failure = asPostgresError(error, this.#table?.name ?? '');
+      throw this.#failure;
+    }
+  }
+
   #begin(): void {
     const table = this.#options.choose();
     if (table === undefined) return;
@@ -74,7 +84,7 @@ export class Lane {
     this.#isBusy = true;
     this.#start(table)
       .catch((error: unknown) => {
-        this.#failure = error;
+        this.#failure = asPostgresError(error, table.name);
       })
       .finally(() => {
         this.#isBusy = false;

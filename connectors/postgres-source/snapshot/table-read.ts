@@ -106,10 +106,11 @@ export class TableRead {
   takeOffset(): SourceOffset | undefined {
     if (!this.#hasNews) return undefined;
     this.#hasNews = false;
+    const { oid } = this.source.reported;
     const fence = this.#fence === null ? {} : encodeFence(this.#fence);
-    if (this.state === 'done') return { done: true, ...fence };
+    if (this.state === 'done') return { done: true, oid, ...fence };
     const progress = this.#chunks === undefined ? {} : encodeProgress(this.#chunks.progress);
-    return { done: false, ...progress };
+    return { done: false, oid, ...progress };
   }
 
   #settle(): void {

@@ -74,9 +74,9 @@ export class Replication {
     return this.#spool.heldBytes;
   }
 
-  /** Resolves when something has arrived, the stream has ended, or `signal` aborts. */
-  arrival(signal: AbortSignal): Promise<void> {
-    return this.#connection.arrival(signal);
+  /** Resolves when something has arrived, the stream has ended, `signal` aborts, or `mostMs` have passed. */
+  arrival(signal: AbortSignal, mostMs: number): Promise<void> {
+    return this.#connection.arrival(signal, mostMs);
   }
 
   async close(): Promise<void> {

@@ -42,6 +42,7 @@ export class ReplicationConnection {
   #awaitedBytes = 0;
   #failure: MillraceError | undefined;
   #wake: (() => void) | undefined;
+  readonly #abort = () => this.#wake?.();
 
   private constructor(client: pg.Client, tap: Tap, options: ReplicationOptions) {
     this.#client = client;
@@ -116,13 +117,16 @@ export class ReplicationConnection {
     }
   }
 
-  /** Resolves when something has arrived, the stream has ended, or `signal` aborts. */
-  async arrival(signal: AbortSignal): Promise<void> {
+  /** Resolves when something has arrived, the stream has ended, `signal` aborts, or `mostMs` have passed. One call at a time. */
+  async arrival(signal: AbortSignal, mostMs: number): Promise<void> {
     if (this.#failure !== undefined || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const timer = setTimeout(resolve, mostMs);
+    signal.addEventListener('abort', this.#abort);
     await promise;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', this.#abort);
     this.#wake = undefined;
   }
 

@@ -100,6 +100,7 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     const own = await task(settings).start();
     const connected = () =>
       server.query(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'slot_${tables}'`);
+    await expect.poll(async () => (await connected())[0]?.['active_pid']).toBeTruthy();
     const before = await connected();
     await server.query(`INSERT INTO ${name} SELECT i, repeat('x', 500) FROM generate_series(1, 30000) i`);
     await new Promise((resolve) => setTimeout(resolve, 5_000));

@@ -114,7 +114,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
         const step = reader.step();
         if (replication.spooledBytes > before) pieces += 1;
         if (step === 'unsettled') await reader.settle();
-        else if (step === 'nothing') await replication.arrival(AbortSignal.timeout(200));
+        else if (step === 'nothing') await replication.arrival(new AbortController().signal, 200);
       }
     },
     acknowledge: (lsn) => replication.acknowledger.flushed(lsn),

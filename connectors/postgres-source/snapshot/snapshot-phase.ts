@@ -1,0 +1,165 @@
+/** The snapshot as part of a task: polls that append rows and store how far it is, until everything is read. */
+
+import type pg from 'pg';
+import type { SourceOutput, SourcePosition, SourceTaskContext } from '../../contract/source.ts';
+import type { CatalogPort } from '../catalog/port.ts';
+import type { ServerFacts } from '../catalog/server-facts.ts';
+import type { TableFilter } from '../catalog/table-filter.ts';
+import type { PostgresSourceConfig } from '../config.ts';
+import { type ChangeFacts, emptyFacts, type RecordTarget, type TableEncoder } from '../envelope/change.ts';
+import type { TableShape } from '../row.ts';
+import { SnapshotPlans } from './snapshot-plans.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+import { snapshotMark, storedSnapshot, tablePosition } from './snapshot-store.ts';
+
+/** Ranges of blocks can be read since this version. */
+const rangesSince = 140_000;
+/** A poll without anything to append comes back after this time. */
+const longestPollMs = 1000;
+
+export interface SnapshotPhaseOptions {
+  readonly config: PostgresSourceConfig;
+  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges' | 'storedPositions'>;
+  /** As in the source partition of the stream. */
+  readonly serverName: string;
+  readonly server: ServerFacts;
+  readonly sql: CatalogPort;
+  readonly filter: TableFilter;
+  /** Rows go there; its output is the one of the poll. */
+  readonly target: RecordTarget;
+  connect(): Promise<pg.Client>;
+  encoderOf(shape: TableShape): Promise<TableEncoder>;
+  /** Of the slot that was just made, and is not read yet; undefined to read at a moment of its own. */
+  readonly slotSnapshot: string | undefined;
+  /** Where the stream begins: stands in records as their position. */
+  readonly lsn: bigint;
+  /** Begins anew, whatever is stored of an earlier one. */
+  readonly isNew: boolean;
+  /** Stored in one with the end of the snapshot: where the stream begins. */
+  finalPosition(): SourcePosition;
+}
+
+export class SnapshotPhase {
+  readonly #options: SnapshotPhaseOptions;
+  readonly #encoders: Map<TableShape, TableEncoder>;
+  readonly #reader: SnapshotReader;
+  readonly #facts: ChangeFacts = emptyFacts();
+  readonly #startedMs: number;
+  readonly #begunTables = new Set<TableShape>();
+  #isMarked = false;
+  #shape: TableShape | undefined;
+  #encoder: TableEncoder | undefined;
+
+  private constructor(options: SnapshotPhaseOptions, reader: SnapshotReader, encoders: Map<TableShape, TableEncoder>) {
+    this.#options = options;
+    this.#reader = reader;
+    this.#encoders = encoders;
+    const { clock } = options.context;
+    this.#startedMs = clock.monotonicMs();
+    this.#facts.op = 'r';
+    this.#facts.lsn = options.lsn;
+    this.#facts.sourceTimeUs = clock.nowMs() * 1000;
+  }
+
+  /** Takes the moment of the slot over before it resolves, so that the stream may begin. */
+  static async open(options: SnapshotPhaseOptions): Promise<SnapshotPhase> {
+    const { config, context, sql, filter, server, serverName, connect, slotSnapshot, isNew } = options;
+    const encoders = new Map<TableShape, TableEncoder>();
+    const prepare = async (shape: TableShape) => {
+      encoders.set(shape, await options.encoderOf(shape));
+    };
+    const plans = new SnapshotPlans({ config, sql, filter, serverVersion: server.version, prepare });
+    const reader = await SnapshotReader.open({
+      connect,
+      slotSnapshot,
+      sources: () => plans.sources(),
+      plan: (source) => plans.plan(source),
+      stored: isNew ? new Map() : storedSnapshot(context.storedPositions, serverName).tables,
+      laneCount: config['snapshot.max.threads'],
+      chunkBytes: server.version >= rangesSince ? config['snapshot.chunk.bytes'] : 0,
+      blockBytes: server.blockBytes,
+    });
+    context.logger.info({ tables: reader.progress.tables, isNew }, 'the snapshot begins');
+    return new SnapshotPhase(options, reader, encoders);
+  }
+
+  /** Appends what is there until the output is full; true when everything is read and stored as such. */
+  async poll(output: SourceOutput, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options.context;
+    const endsAtMs = clock.monotonicMs() + longestPollMs;
+    this.#mark(output);
+    this.#facts.nowUs = clock.nowMs() * 1000;
+    const startsInMs = this.#startedMs + this.#options.config['snapshot.delay.ms'] - clock.monotonicMs();
+    if (startsInMs > 0) {
+      await clock.sleep(Math.min(startsInMs, longestPollMs), signal).catch(() => {});
+      return false;
+    }
+    const before = this.#reader.rowCount;
+    while (!signal.aborted && output.roomBytes > 0 && !this.#reader.isDone) {
+      this.#append(output);
+      const leftMs = endsAtMs - clock.monotonicMs();
+      if (leftMs <= 0 || output.roomBytes <= 0 || this.#reader.isDone) break;
+      await this.#reader.arrival(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(leftMs))]));
+    }
+    return this.#report(output, this.#reader.rowCount - before);
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+
+  #append(output: SourceOutput): void {
+    const { target } = this.#options;
+    const facts = this.#facts;
+    for (let row = this.#reader.next(); row !== null; row = this.#reader.next()) {
+      const { shape } = this.#reader;
+      if (shape !== this.#shape) {
+        this.#shape = shape;
+        this.#encoder = this.#encoders.get(shape);
+      }
+      facts.snapshot = this.#begunTables.has(shape) ? 'true' : this.#first(shape);
+      this.#encoder?.encode(facts, null, row, target);
+      if (output.roomBytes <= 0) return;
+    }
+  }
+
+  #first(shape: TableShape): 'first' | 'first_in_data_collection' {
+    this.#begunTables.add(shape);
+    return this.#begunTables.size === 1 ? 'first' : 'first_in_data_collection';
+  }
+
+  /** Before anything else is stored: that there is a snapshot, and nothing of an earlier one. */
+  #mark(output: SourceOutput): void {
+    if (this.#isMarked) return;
+    this.#isMarked = true;
+    const { serverName, context, isNew } = this.#options;
+    put(output, snapshotMark(serverName, true));
+    if (!isNew) return;
+    for (const table of storedSnapshot(context.storedPositions, serverName).tables.keys()) {
+      put(output, tablePosition(serverName, table, null));
+    }
+  }
+
+  #report(output: SourceOutput, rows: number): boolean {
+    const { serverName, context, finalPosition } = this.#options;
+    for (const { table, offset } of this.#reader.takeOffsets()) {
+      put(output, tablePosition(serverName, table, offset));
+    }
+    const { tables, tablesDone, share } = this.#reader.progress;
+    const { gauges, clock, logger } = context;
+    gauges.add('snapshot_rows_total', rows);
+    gauges.set('snapshot_tables', tables);
+    gauges.set('snapshot_tables_done', tablesDone);
+    const spentS = (clock.monotonicMs() - this.#startedMs) / 1000;
+    if (share > 0) gauges.set('snapshot_remaining_seconds', Math.round((spentS * (1 - share)) / share));
+    if (!this.#reader.isDone) return false;
+    put(output, snapshotMark(serverName, false));
+    put(output, finalPosition());
+    logger.info({ tables, rows: this.#reader.rowCount, seconds: Math.round(spentS) }, 'the snapshot is complete');
+    return true;
+  }
+}
+
+function put(output: SourceOutput, { partition, offset }: SourcePosition): void {
+  output.position(partition, offset);
+}

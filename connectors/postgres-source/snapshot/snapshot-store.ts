@@ -1,0 +1,72 @@
+/** What is stored of a snapshot: a source partition for each table, and one that says whether all of them are read. Pure. */
+
+import type { SourceOffset } from '../../contract/record.ts';
+import type { SourcePosition } from '../../contract/source.ts';
+import { decodeFence, type Fence, hasSeen } from './fence.ts';
+
+export interface StoredSnapshot {
+  /** It was begun, and not all tables are read. */
+  readonly isOpen: boolean;
+  /** By `schema.table` of where rows lie. */
+  readonly tables: ReadonlyMap<string, SourceOffset>;
+}
+
+/** `server` as in the source partition of the stream. */
+export function storedSnapshot(positions: readonly SourcePosition[], server: string): StoredSnapshot {
+  const tables = new Map<string, SourceOffset>();
+  let isOpen = false;
+  for (const { partition, offset } of positions) {
+    if (partition['snapshot'] !== server || offset === null) continue;
+    const table = partition['table'];
+    if (typeof table === 'string') tables.set(table, offset);
+    else isOpen = offset['open'] === true;
+  }
+  return { isOpen, tables };
+}
+
+/** Stored with the first row, and again when all tables are read. */
+export function snapshotMark(server: string, isOpen: boolean): SourcePosition {
+  return { partition: { snapshot: server }, offset: { open: isOpen } };
+}
+
+/** `offset` null forgets the table. */
+export function tablePosition(server: string, table: string, offset: SourceOffset | null): SourcePosition {
+  return { partition: { snapshot: server, table }, offset };
+}
+
+/**
+ * Changes in the log that were read with their tables already. Where a table was read at several moments (its parts before
+ * and after an interruption, partitions that come under one name), only what all of them saw counts.
+ */
+export class Fences {
+  readonly #byTable = new Map<number, readonly Fence[]>();
+
+  constructor(stored: ReadonlyMap<string, SourceOffset>) {
+    const unfenced = new Set<number>();
+    for (const offset of stored.values()) {
+      const { oid } = offset;
+      if (typeof oid !== 'number') continue;
+      const fence = offset['done'] === true ? decodeFence(offset) : undefined;
+      if (fence === undefined) unfenced.add(oid);
+      else this.#byTable.set(oid, [...(this.#byTable.get(oid) ?? []), fence]);
+    }
+    for (const oid of unfenced) this.#byTable.delete(oid);
+  }
+
+  /** Nothing is left to ask for. */
+  get isEmpty(): boolean {
+    return this.#byTable.size === 0;
+  }
+
+  /** Whether a change of the table need not be told: its transaction was seen when the table was read. */
+  isSeen(tableOid: number, transactionId: number): boolean {
+    return this.#byTable.get(tableOid)?.every((fence) => hasSeen(fence, transactionId)) === true;
+  }
+
+  /** Everything before the position was told: fences that end there stand for nothing any more. */
+  passed(lsn: bigint): void {
+    for (const [oid, fences] of this.#byTable) {
+      if (fences.every(({ endLsn }) => endLsn <= lsn)) this.#byTable.delete(oid);
+    }
+  }
+}

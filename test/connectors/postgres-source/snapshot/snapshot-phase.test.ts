@@ -1,0 +1,193 @@
+/** The snapshot of a task: its records, what it stores, and where an interrupted one goes on. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { definition } from '../../../../connectors/postgres-source/config.ts';
+import { RecordSink } from '../../../../connectors/postgres-source/record-sink.ts';
+import { openSession } from '../../../../connectors/postgres-source/session.ts';
+import { createSlot } from '../../../../connectors/postgres-source/slot/take-slot.ts';
+import { SnapshotPhase } from '../../../../connectors/postgres-source/snapshot/snapshot-phase.ts';
+import { Fences, storedSnapshot } from '../../../../connectors/postgres-source/snapshot/snapshot-store.ts';
+import { Tables } from '../../../../connectors/postgres-source/stream/tables.ts';
+import { openSql } from '../../../../connectors/postgres-source/wire/connect.ts';
+import { systemClock } from '../../../../core/base/clock.ts';
+import { type PostgresServer, postgresVersions, startPostgres } from '../../../kits/postgres-server.ts';
+import { MemoryGauges, MemoryLogger, MemoryOutput, SourceStore } from '../../../kits/source-kit.ts';
+
+describe.each(postgresVersions)('PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres({ version });
+    await server.query(
+      'CREATE TABLE one (id int PRIMARY KEY, v text, secret text, twice int GENERATED ALWAYS AS (id * 2) STORED)',
+    );
+    await server.query("INSERT INTO one SELECT n, 'v' || n, 's' FROM generate_series(1, 5000) n");
+    await server.query('CREATE TABLE two (id int PRIMARY KEY, gone boolean)');
+    await server.query('INSERT INTO two VALUES (1, false), (2, true)');
+    await server.query('CREATE TABLE three (a int)');
+  });
+  afterAll(() => server.close());
+
+  /** Polls until the snapshot is complete, or as often as asked. */
+  async function run(
+    store: SourceStore,
+    {
+      settings = {},
+      polls = 1000,
+      room = 1 << 20,
+      isNew = false,
+      slot = '',
+    }: {
+      settings?: Record<string, string>;
+      polls?: number;
+      room?: number;
+      isNew?: boolean;
+      slot?: string;
+    } = {},
+  ): Promise<{ isComplete: boolean; gauges: MemoryGauges }> {
+    const config = definition.require({
+      name: 'shop',
+      'connector.class': 'postgres',
+      'database.url': server.url,
+      'topic.prefix': 'p',
+      'key.converter.schemas.enable': 'false',
+      'value.converter.schemas.enable': 'false',
+      'snapshot.chunk.bytes': '64KiB',
+      ...settings,
+    });
+    const [logger, gauges, clock] = [new MemoryLogger(), new MemoryGauges(), systemClock];
+    const context = {
+      connector: 'shop',
+      taskIndex: 0,
+      settings: {},
+      once: false,
+      clock,
+      logger,
+      gauges,
+      storedPositions: store.positions,
+    };
+    const session = await openSession(config, context);
+    const { sql, types, envelope, filter, connect } = session;
+    const tables = new Tables({ sql, types, envelope, isCaptured: () => true });
+    const target = new RecordSink();
+    const made =
+      slot === ''
+        ? undefined
+        : await createSlot(session.replication, { name: slot, serverVersion: session.server.version, failover: false });
+    const phase = await SnapshotPhase.open({
+      ...{ config, context, sql, filter, target, isNew, server: session.server, serverName: 'p' },
+      connect: () => openSql(connect),
+      encoderOf: (shape) => tables.encoderOf(shape),
+      slotSnapshot: made?.snapshotName,
+      lsn: made?.consistentLsn ?? 7n,
+      finalPosition: () => ({ partition: { server: 'p' }, offset: { lsn: 7 } }),
+    });
+    try {
+      for (let i = 0; i < polls; i++) {
+        const output = new MemoryOutput(room);
+        target.open(output, clock.nowMs());
+        const isComplete = await phase.poll(output, new AbortController().signal);
+        store.take(output);
+        if (isComplete) return { isComplete, gauges };
+      }
+      return { isComplete: false, gauges };
+    } finally {
+      await phase.close();
+      await session.replication.close();
+      await session.client.end();
+    }
+  }
+
+  const values = (store: SourceStore) => store.records.map(({ text }) => JSON.parse(text));
+  const stored = (store: SourceStore) => storedSnapshot(store.positions, 'p');
+
+  test('reads the captured tables as of the moment the slot was made at', async () => {
+    const store = new SourceStore();
+    const settings = { 'column.exclude.list': 'public.one.secret', 'publication.name': `pub_${version}` };
+    const { gauges } = await run(store, { settings, slot: 'phase' });
+    const rows = values(store);
+    expect(rows).toHaveLength(5002);
+    const first = rows.find(({ after, source }) => source.table === 'one' && after.id === 1);
+    expect(first).toMatchObject({
+      op: 'r',
+      before: null,
+      after: { id: 1, v: 'v1' },
+      source: { schema: 'public', snapshot: 'first' },
+    });
+    expect(Object.keys(first.after)).toEqual(['id', 'v']);
+    expect(rows.filter(({ source }) => source.snapshot === 'first_in_data_collection')).toHaveLength(1);
+    expect(store.records.map(({ topic }) => topic).filter((each, i, all) => all.indexOf(each) === i)).toEqual([
+      'p.public.one',
+      'p.public.two',
+    ]);
+    expect(gauges.values).toMatchObject({
+      snapshot_rows_total: 5002,
+      snapshot_tables: 3,
+      snapshot_tables_done: 3,
+      snapshot_remaining_seconds: 0,
+    });
+    expect(stored(store).isOpen).toBe(false);
+    expect(store.positions).toContainEqual({ partition: { server: 'p' }, offset: { lsn: 7 } });
+    // The slot tells nothing of what was seen.
+    expect(new Fences(stored(store).tables).isEmpty).toBe(true);
+    await server.query("SELECT pg_drop_replication_slot('phase')");
+  });
+
+  test('goes on where it was interrupted, at a moment of its own', async () => {
+    const store = new SourceStore();
+    const settings = { 'snapshot.max.threads': '2' };
+    await run(store, { settings, polls: 6, room: 1 << 17 });
+    const before = store.records.length;
+    expect(before).toBeGreaterThan(1000);
+    expect(before).toBeLessThan(5000);
+    expect(stored(store).isOpen).toBe(true);
+    await run(store, { settings });
+    const ids = values(store)
+      .filter(({ source }) => source.table === 'one')
+      .map(({ after }) => after.id);
+    expect(new Set(ids).size).toBe(5000);
+    expect(ids.length).toBeLessThan(5000 + 2 * 2000);
+    expect(stored(store).isOpen).toBe(false);
+    const fences = new Fences(stored(store).tables);
+    const oids = Object.fromEntries(
+      (await server.query("SELECT relname, oid FROM pg_class WHERE relname IN ('one', 'two')")).map(
+        ({ relname, oid }) => [relname, Number(oid)],
+      ),
+    );
+    expect(fences.isSeen(oids['two'] ?? 0, 3)).toBe(true);
+    // Of two moments: what came between them is only in the log.
+    expect(fences.isSeen(oids['one'] ?? 0, 3)).toBe(false);
+    fences.passed(2n ** 62n);
+    expect(fences.isEmpty).toBe(true);
+    const count = store.records.length;
+    await run(store, { settings, isNew: true });
+    expect(store.records.length - count).toBe(5002);
+  });
+
+  test('reads what the settings and the publication say of a table', async () => {
+    const store = new SourceStore();
+    await server.query('CREATE PUBLICATION parts FOR TABLE one (id, v) WHERE (id <= 10), TABLE two');
+    const { isComplete } = await run(store, {
+      settings: {
+        'publication.name': 'parts',
+        'publication.autocreate.mode': 'disabled',
+        'snapshot.include.collection.list': 'public.one,public.two',
+        'snapshot.select.statement.overrides': 'public.two',
+        'snapshot.select.statement.overrides.public.two': 'SELECT * FROM public.two WHERE NOT gone',
+      },
+    });
+    expect(isComplete).toBe(true);
+    const rows = values(store).map(({ source, after }) => [source.table, after]);
+    expect(rows.filter(([table]) => table === 'two')).toEqual([['two', { id: 1, gone: false }]]);
+    expect(rows.filter(([table]) => table === 'one').map(([, after]) => after)).toEqual(
+      Array.from({ length: 10 }, (_, i) => ({ id: i + 1, v: `v${i + 1}` })),
+    );
+  });
+
+  test('fails with what the server says', async () => {
+    const failing = run(new SourceStore(), {
+      settings: { 'snapshot.select.statement.overrides.public.two': 'SELECT nothing FROM nowhere' },
+    });
+    await expect(failing).rejects.toMatchObject({ where: 'public.two', message: expect.stringContaining('nowhere') });
+  });
+});
