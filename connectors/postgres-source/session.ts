@@ -110,7 +110,7 @@ function inboxBytes(config: PostgresSourceConfig): number {
   return config['max.queue.size.in.bytes'] > 0 ? config['max.queue.size.in.bytes'] : usualInboxBytes;
 }
 
-async function connectOptions(config: PostgresSourceConfig, applicationName: string): Promise<ConnectOptions> {
+export async function connectOptions(config: PostgresSourceConfig, applicationName: string): Promise<ConnectOptions> {
   const address = addressOf(config);
   const { host, port, user, database } = address;
   const password = address.password?.reveal();

@@ -1,0 +1,49 @@
+/** Looks at a database as the connector would find it, and changes nothing. */
+
+import { catalogTables, tablesToPublish } from '../catalog/captured-tables.ts';
+import { publication } from '../catalog/publications.ts';
+import { serverFacts } from '../catalog/server-facts.ts';
+import { sqlOver } from '../catalog/sql.ts';
+import { tableFilter } from '../catalog/table-filter.ts';
+import { definition } from '../config.ts';
+import type { Operation } from '../envelope/change.ts';
+import { connectOptions } from '../session.ts';
+import { readSlot } from '../slot/slot-state.ts';
+import { openSql } from '../wire/connect.ts';
+import { type Finding, findings } from './checks.ts';
+
+/** Rejects with `postgres/…` when the database cannot even be asked. */
+export async function examine(settings: Readonly<Record<string, string>>): Promise<Finding[]> {
+  const config = definition.require(settings);
+  const connect = await connectOptions(config, 'millrace doctor');
+  const client = await openSql(connect);
+  try {
+    const sql = sqlOver(client, `${connect.host}:${connect.port}/${connect.database}`);
+    const server = await serverFacts(sql);
+    const all = await catalogTables(sql);
+    const filter = tableFilter(config);
+    const tables = all.filter(({ schema, table }) => filter.isCaptured(schema, table));
+    const signals = all.find(({ schema, table }) => filter.isSignals(schema, table));
+    const wanted = signals === undefined || tables.includes(signals) ? tables : [...tables, signals];
+    const skipped = config['skipped.operations'].filter((each): each is Operation => each !== 'none');
+    return findings({
+      server,
+      database: connect.database,
+      tables,
+      signals,
+      publication: await publication(sql, config['publication.name'], server.version),
+      slot: await readSlot(sql, config['slot.name']),
+      slotName: config['slot.name'],
+      wish: {
+        name: config['publication.name'],
+        mode: config['publication.autocreate.mode'],
+        tables: tablesToPublish(wanted),
+        skippedOperations: new Set(skipped),
+        hasSignals: config['signal.data.collection'] !== undefined,
+        viaPartitionRoot: config['publish.via.partition.root'],
+      },
+    });
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
