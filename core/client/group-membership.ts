@@ -46,7 +46,10 @@ export class GroupMembership {
   readonly #cluster: Cluster;
   readonly #options: Required<JoinGroupOptions>;
   #consumer: GroupConsumer | undefined;
+  /** What may be committed for. */
   #assigned: readonly GroupPartition[] = [];
+  /** What the owner was told is its, until it has given it back: longer than it may commit for, when that takes too long. */
+  #told: readonly GroupPartition[] = [];
   /** Callbacks run one after the other, in the order of the events. */
   #callbacks: Promise<void> = Promise.resolve();
   #failures = 0;
@@ -128,6 +131,7 @@ export class GroupMembership {
       await this.#cluster.clock.sleep(0);
       if (this.#isLeaving) return;
       this.#assigned = partitions;
+      this.#told = partitions;
       await this.#options.onAssigned(partitions);
     });
   }
@@ -135,18 +139,21 @@ export class GroupMembership {
   /** Resolves when the partitions are given back, or when time for it has run out. */
   async #giveBack(lost: boolean): Promise<void> {
     const { groupId, sessionTimeoutMs, onRevoked } = this.#options;
+    let isLate = false;
     const done = this.#callback(async () => {
-      const partitions = this.#assigned;
+      const partitions = this.#told;
       if (partitions.length === 0) return;
       try {
-        await onRevoked(partitions, lost);
+        await onRevoked(partitions, lost || isLate);
       } finally {
         this.#assigned = [];
+        this.#told = [];
       }
     });
     const patience = Promise.withResolvers<void>();
     const timer = this.#cluster.clock.timer(sessionTimeoutMs * revokeShare, () => {
       this.#cluster.logger.warn({ groupId }, 'partitions were not given back in time; the group goes on without them');
+      isLate = true;
       this.#assigned = [];
       patience.resolve();
     });
