@@ -63,11 +63,7 @@ export class GroupCoordinator {
     }
     const runner = known ?? this.#create(groupId);
     const answer = runner.join({ ...request, newMemberId: newMemberId(request.instanceId ?? request.clientId) });
-    if (known === undefined && isBlank(runner.group)) {
-      // Whoever is refused leaves no group behind.
-      runner.close();
-      this.#runners.delete(groupId);
-    }
+    if (known === undefined) this.#dropUnused(groupId);
     return answer;
   }
 
@@ -99,6 +95,7 @@ export class GroupCoordinator {
     const isTooLong = (entry: OffsetToCommit) => Buffer.byteLength(entry.metadata) > maxBytes;
     const accepted = offsets.filter((entry) => !isTooLong(entry));
     const outcome = accepted.length === 0 ? kafkaErrors.NONE : await this.#store.appendOffsets(groupId, accepted);
+    this.#dropUnused(groupId);
     return offsets.map((entry) => (isTooLong(entry) ? kafkaErrors.OFFSET_METADATA_TOO_LARGE : outcome));
   }
 
@@ -118,6 +115,7 @@ export class GroupCoordinator {
     const accepted = offsets.filter((entry) => !isTooLong(entry));
     const stage = () => this.#store.stageOffsets(groupId, producer, accepted);
     const outcome = accepted.length === 0 ? kafkaErrors.NONE : await stage();
+    this.#dropUnused(groupId);
     return offsets.map((entry) => (isTooLong(entry) ? kafkaErrors.OFFSET_METADATA_TOO_LARGE : outcome));
   }
 
@@ -226,6 +224,16 @@ export class GroupCoordinator {
     const runner = this.#runners.get(groupId);
     if (runner === undefined && claim.generationId >= 0) return kafkaErrors.ILLEGAL_GENERATION;
     return (runner ?? this.#create(groupId)).checkCommit(claim);
+  }
+
+  /** Whoever is refused leaves no group behind. */
+  #dropUnused(groupId: string): void {
+    const runner = this.#runners.get(groupId);
+    const { committed, staged } = this.#store.ledger;
+    if (runner === undefined || !isBlank(runner.group) || this.#store.hasCommitsInFlight(groupId)) return;
+    if (committed.hasGroup(groupId) || staged.hasGroup(groupId)) return;
+    runner.close();
+    this.#runners.delete(groupId);
   }
 
   #create(groupId: string): GroupRunner {

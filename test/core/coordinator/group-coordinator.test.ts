@@ -132,6 +132,23 @@ describe('what is on disk is verified', () => {
     await expect(replayed(all)).rejects.toMatchObject({ code: 'coordinator/offsets-damaged' });
   });
 
+  test('one that is refused leaves no group behind, and takes none away', async () => {
+    const { coordinator, disk } = await world({ maxOffsetMetadataBytes: 10 });
+    const commit = (metadata = '') => coordinator.commit('g', simple, [offsetOf('t', 1, metadata)]);
+    const tooLong = 'x'.repeat(11);
+    expect(await commit(tooLong)).toEqual([kafkaErrors.OFFSET_METADATA_TOO_LARGE]);
+    disk.capacityBytes = disk.usedBytes;
+    expect(await commit()).not.toEqual([kafkaErrors.NONE]);
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    expect(coordinator.groups()).toEqual([]);
+    // One that is refused while an accepted one is on its way, and one after it.
+    const accepted = commit();
+    expect(await commit(tooLong)).toEqual([kafkaErrors.OFFSET_METADATA_TOO_LARGE]);
+    expect(await accepted).toEqual([kafkaErrors.NONE]);
+    expect(await commit(tooLong)).toEqual([kafkaErrors.OFFSET_METADATA_TOO_LARGE]);
+    expect(coordinator.groups()).toHaveLength(1);
+  });
+
   test('a damaged partition stops the start instead of forgetting what was committed', async () => {
     const all = await world();
     for (let offset = 0; offset < 5; offset++) await all.coordinator.commit('g', simple, [offsetOf('t', offset)]);
