@@ -19,6 +19,12 @@ export interface DiskEntry {
   readonly isFolder: boolean;
 }
 
+export interface DiskSpace {
+  readonly totalBytes: number;
+  /** What an ordinary process may still write. */
+  readonly freeBytes: number;
+}
+
 export interface Disk {
   /** `read` and `write` fail when the file is missing; `create` makes it and keeps what is there. `write` and `create` also read. */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
@@ -36,6 +42,8 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes renames, creations and removals in the folder survive a power loss. */
   syncFolder(folder: string): Promise<void>;
+  /** Of the file system the folder lies on. */
+  space(folder: string): Promise<DiskSpace>;
   /** Takes the exclusive lock file at `path` for this process; resolves to its release, rejects with `disk/locked`. */
   lock(path: string): Promise<() => Promise<void>>;
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from './clock.ts';
-import type { Disk, DiskEntry, DiskFile } from './disk.ts';
+import type { Disk, DiskEntry, DiskFile, DiskSpace } from './disk.ts';
 import { diskErrors } from './error-codes.ts';
 import { type MillraceError, messageOf } from './errors.ts';
 import { lockFile } from './node-lock.ts';
@@ -233,6 +233,11 @@ async function listFolder(folder: string): Promise<DiskEntry[]> {
   }
 }
 
+async function spaceOf(folder: string): Promise<DiskSpace> {
+  const { blocks, bavail, bsize } = await fs.promises.statfs(folder);
+  return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+}
+
 async function readWhole(file: string): Promise<Buffer | undefined> {
   try {
     return await readFile(file);
@@ -251,5 +256,6 @@ export const nodeDisk: Disk = {
   rename: (from, to) => guarded(from, () => fs.promises.rename(from, to)),
   remove: (file) => guarded(file, () => fs.promises.rm(file, { recursive: true, force: true })),
   syncFolder: (folder) => guarded(folder, () => syncFolder(folder)),
+  space: (folder) => guarded(folder, () => spaceOf(folder)),
   lock: (file) => lockFile(file),
 };

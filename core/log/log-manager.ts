@@ -1,6 +1,7 @@
 /** All logs of a data directory: opens and recovers them, creates and deletes them, keeps the checkpoints, closes them cleanly. */
 
 import path from 'node:path';
+import type { DiskSpace } from '../base/disk.ts';
 import { type MillraceError, messageOf } from '../base/errors.ts';
 import { ActiveCheckpoints } from './active-checkpoints.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
@@ -108,6 +109,11 @@ export class Logs {
   /** Aborts, with the error, when a write or sync failed for good: nothing is taken any more, and the broker should end. */
   get failed(): AbortSignal {
     return this.#failed.signal;
+  }
+
+  /** Of the disk that holds the data directory. */
+  diskSpace(): Promise<DiskSpace> {
+    return this.#options.disk.space(this.#options.dataDir);
   }
 
   /** Undefined when there is no such partition. One that is damaged is there and answers everything with `log/damaged`. */

@@ -1,7 +1,7 @@
 /** A disk in memory that forgets what was not synced when it crashes, tears writes, fails chosen calls and fills up. */
 
 import path from 'node:path';
-import type { Disk, DiskEntry, DiskFile } from '../../core/base/disk.ts';
+import type { Disk, DiskEntry, DiskFile, DiskSpace } from '../../core/base/disk.ts';
 import { diskErrors } from '../../core/base/error-codes.ts';
 import type { Crash } from './crash.ts';
 import { FakeInode } from './fake-inode.ts';
@@ -205,6 +205,11 @@ export class FakeDisk implements Disk {
       for (const change of this.#changes.get(folder) ?? []) this.#applyDurably(change);
       this.#changes.delete(folder);
     });
+  }
+
+  async space(_folder: string): Promise<DiskSpace> {
+    const totalBytes = Math.min(this.capacityBytes, Number.MAX_SAFE_INTEGER);
+    return { totalBytes, freeBytes: Math.max(totalBytes - this.usedBytes, 0) };
   }
 
   async lock(file: string): Promise<() => Promise<void>> {

@@ -48,6 +48,10 @@ export class MachineDisk implements Disk {
     return this.#alive((disk) => disk.syncFolder(folder));
   }
 
+  space(folder: string): ReturnType<Disk['space']> {
+    return this.#alive((disk) => disk.space(folder));
+  }
+
   lock(path: string): Promise<() => Promise<void>> {
     return this.#alive((disk) => disk.lock(path));
   }

@@ -1,6 +1,7 @@
 /** ElectLeaders (43), ListPartitionReassignments (46) and DescribeLogDirs (35) as a broker answers that is alone and has one folder. */
 
 import { resolve } from 'node:path';
+import { messageOf } from '../../base/errors.ts';
 import { describeLogDirsApi, electLeadersApi, listPartitionReassignmentsApi } from '../../protocol/apis/partitions.ts';
 import { kafkaErrors } from '../../protocol/kafka-errors.ts';
 import { type ApiHandler, defineHandler, type Services } from '../api-handler.ts';
@@ -25,8 +26,8 @@ function askedPartitions(
 
 function describeLogDirsHandler(services: Services): ApiHandler {
   return defineHandler(describeLogDirsApi, {
-    leavesOut: 'the size of the disk and what is free on it are answered -1',
-    handle(request) {
+    leavesOut: 'nothing',
+    async handle(request) {
       const topics = askedPartitions(services, request.topics).map(({ topic, partitions }) => ({
         name: topic,
         partitions: partitions.flatMap((partitionIndex) => {
@@ -36,10 +37,22 @@ function describeLogDirsHandler(services: Services): ApiHandler {
         }),
       }));
       const known = topics.filter(({ partitions }) => partitions.length > 0);
-      const result = { errorCode: kafkaErrors.NONE, logDir: resolve(services.dataDir), topics: known };
+      const space = await spaceOf(services);
+      const result = { errorCode: kafkaErrors.NONE, logDir: resolve(services.dataDir), topics: known, ...space };
       return { errorCode: kafkaErrors.NONE, results: [result] };
     },
   });
+}
+
+/** -1 stands for unknown; the sizes of the partitions are worth an answer without. */
+async function spaceOf({ logs, logger }: Services) {
+  try {
+    const { totalBytes, freeBytes } = await logs.diskSpace();
+    return { totalBytes, usableBytes: freeBytes };
+  } catch (error) {
+    logger.warn({ error: messageOf(error) }, 'the space on the disk is not known');
+    return { totalBytes: -1, usableBytes: -1 };
+  }
 }
 
 function electLeadersHandler(services: Services): ApiHandler {

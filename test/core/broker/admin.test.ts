@@ -1,5 +1,6 @@
 /** What an administrator changes while the broker runs: partitions, records, settings, groups; each answer holds over a restart. */
 
+import { statfs } from 'node:fs/promises';
 import { type Admin, ConfigResourceTypes } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -313,7 +314,11 @@ describe('answers of a broker that is alone', () => {
     await produce('sized');
     const topics = [{ topic: 'sized', partitions: [0, 1, 2] }];
     const { results } = await client.ask(describeLogDirsApi, 4, { topics });
-    expect(results).toMatchObject([{ errorCode: 0, logDir: running.dataDir, totalBytes: -1, usableBytes: -1 }]);
+    expect(results).toMatchObject([{ errorCode: 0, logDir: running.dataDir }]);
+    const { blocks, bsize } = await statfs(running.dataDir);
+    expect(results[0]?.totalBytes).toBe(blocks * bsize);
+    expect(results[0]?.usableBytes).toBeGreaterThan(0);
+    expect(results[0]?.usableBytes).toBeLessThan(blocks * bsize);
     const [first, second, ...others] = results[0]?.topics[0]?.partitions ?? [];
     expect(first).toMatchObject({ partitionIndex: 0, offsetLag: 0, isFutureKey: false });
     expect(first?.partitionSize).toBeGreaterThan(60);

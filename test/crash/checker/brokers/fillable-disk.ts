@@ -58,6 +58,10 @@ export class FillableDisk implements Disk {
     return this.#disk.syncFolder(folder);
   }
 
+  space(folder: string): ReturnType<Disk['space']> {
+    return this.#disk.space(folder);
+  }
+
   lock(path: string): Promise<() => Promise<void>> {
     return this.#disk.lock(path);
   }
