@@ -118,6 +118,14 @@ function addLookVerbs(program: Command, choose: (run: Run) => void): void {
       choose(async () => (await import('./validate.ts')).validate({ ...options, paths })),
     );
   program
+    .command('doctor')
+    .description('look at what the connectors of pipeline files will meet, without changing anything')
+    .argument('<paths...>', 'pipeline files, or folders of them')
+    .option('--json', 'answer in JSON', false)
+    .action((paths: string[], options) =>
+      choose(async () => (await import('./doctor.ts')).doctor({ ...options, paths })),
+    );
+  program
     .command('status')
     .description('show connectors and tasks of a running millrace')
     .addOption(restOption())

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import type { Finding } from './finding.ts';
 import type { SourceOffset, SourcePartition, SourceRecord } from './record.ts';
 
 /** Flat settings of one task, as stored on the config topic. */
@@ -16,6 +17,11 @@ export interface SourceConnector {
   plan(settings: TaskConfig, maxTasks: number): Promise<readonly TaskConfig[]>;
   /** A task that has not been opened; called in the thread the task will run in. */
   createTask(): SourceTask;
+  /**
+   * Looks at what a task with these settings will meet, and changes nothing. Rejects with a MillraceError when it cannot
+   * even be asked. Absent where there is nothing to look at.
+   */
+  examine?(settings: TaskConfig): Promise<readonly Finding[]>;
 }
 
 /**

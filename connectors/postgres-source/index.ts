@@ -2,6 +2,7 @@
 
 import type { SourceConnector } from '../contract/source.ts';
 import { definition } from './config.ts';
+import { examine } from './doctor/examine.ts';
 import { PostgresSourceTask } from './task.ts';
 
 export const connector: SourceConnector = {
@@ -10,4 +11,5 @@ export const connector: SourceConnector = {
     return [{ ...settings }];
   },
   createTask: () => new PostgresSourceTask(),
+  examine,
 };

@@ -1,5 +1,6 @@
 /** What stands against capturing changes, or will hurt later, each with the SQL that puts it right. Pure. */
 
+import type { Finding } from '../../contract/finding.ts';
 import type { CatalogTable } from '../catalog/captured-tables.ts';
 import { quoteName, quoteTable } from '../catalog/names.ts';
 import type { Publication } from '../catalog/publications.ts';
@@ -8,18 +9,7 @@ import type { Operation } from '../envelope/change.ts';
 import { planPublication, unpublished } from '../publication/plan.ts';
 import type { SlotState } from '../slot/slot-state.ts';
 
-export interface Finding {
-  /** What was looked at: a setting of the server, `role`, `slot`, `publication`, or a table as `schema.table`. */
-  readonly subject: string;
-  /** `problem`: it does not work so. `warning`: it works, and may hurt later. */
-  readonly state: 'ok' | 'warning' | 'problem';
-  /** One sentence. */
-  readonly message: string;
-  /** Statements, in order; empty when there is nothing to execute. */
-  readonly fix: readonly string[];
-}
-
-export interface Examination {
+interface Examination {
   readonly server: ServerFacts;
   readonly database: string;
   /** Captured ones. */

@@ -1,5 +1,6 @@
 /** Looks at a database as the connector would find it, and changes nothing. */
 
+import type { Finding } from '../../contract/finding.ts';
 import { catalogTables, tablesToPublish } from '../catalog/captured-tables.ts';
 import { publication } from '../catalog/publications.ts';
 import { serverFacts } from '../catalog/server-facts.ts';
@@ -10,7 +11,7 @@ import type { Operation } from '../envelope/change.ts';
 import { connectOptions } from '../session.ts';
 import { readSlot } from '../slot/slot-state.ts';
 import { openSql } from '../wire/connect.ts';
-import { type Finding, findings } from './checks.ts';
+import { findings } from './checks.ts';
 
 /** Rejects with `postgres/…` when the database cannot even be asked. */
 export async function examine(settings: Readonly<Record<string, string>>): Promise<Finding[]> {
