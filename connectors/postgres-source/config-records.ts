@@ -75,6 +75,11 @@ export function recordFields() {
       default: false,
       group: group.records,
     }),
+    'include.schema.changes': field.boolean({
+      doc: 'Write a record to the topic named `topic.prefix` alone in front of the first row of each shape of a table: what changed, and the table as it is from there on. Once more after each start.',
+      default: false,
+      group: group.records,
+    }),
     'unavailable.value.placeholder': field.string({
       doc: 'Stands for a large value (TOAST) that an update left alone, which the server does not send.',
       default: '__debezium_unavailable_value',

@@ -34,7 +34,6 @@ export function idleFields() {
     'executor.shutdown.timeout.ms': 'the worker bounds its shutdown',
     'topic.cache.size': 'names of topics are kept with their tables',
     'table.ignore.builtin': 'tables of the system are never captured',
-    'include.schema.changes': 'PostgreSQL does not send them',
     'include.schema.comments': 'comments are not read',
     'custom.metric.tags': 'metrics carry the name of the connector',
     'statistics.metrics.enabled': 'metrics are always collected',

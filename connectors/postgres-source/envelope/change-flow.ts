@@ -3,7 +3,7 @@
 import type { RecordHeader } from '../../contract/record.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 import { JsonOutput } from '../values/json-output.ts';
-import type { ChangeFacts, Operation, RecordTarget, TableEncoder } from './change.ts';
+import type { ChangeFacts, Operation, RecordTarget, TableEncoder, TableFacts } from './change.ts';
 import { KeyWriter } from './key-writer.ts';
 import type { EnvelopeOptions } from './options.ts';
 import type { TableColumns } from './table-columns.ts';
@@ -29,6 +29,7 @@ const oldKeyHeader = '__debezium.oldkey';
 export class ChangeFlow implements TableEncoder {
   readonly topic: string;
   readonly shape: TableShape;
+  readonly facts: TableFacts;
   readonly leftOut: readonly string[];
   readonly #options: EnvelopeOptions;
   readonly #columns: TableColumns;
@@ -38,9 +39,17 @@ export class ChangeFlow implements TableEncoder {
   readonly #format: ValueFormat;
   readonly #out = new JsonOutput();
 
-  constructor(topic: string, shape: TableShape, columns: TableColumns, format: ValueFormat, options: EnvelopeOptions) {
+  constructor(
+    topic: string,
+    shape: TableShape,
+    facts: TableFacts,
+    columns: TableColumns,
+    format: ValueFormat,
+    options: EnvelopeOptions,
+  ) {
     this.topic = topic;
     this.shape = shape;
+    this.facts = facts;
     this.leftOut = columns.leftOut;
     this.#options = options;
     this.#columns = columns;

@@ -98,6 +98,7 @@ export interface RecordTarget {
 export interface TableEncoder {
   readonly topic: string;
   readonly shape: TableShape;
+  readonly facts: TableFacts;
   /** Columns that are left out because their type has no representation, for one warning. */
   readonly leftOut: readonly string[];
   /** Events of its transaction that the change is: 2 for a key update, 0 for what is skipped. For who leaves changes out. */

@@ -17,12 +17,12 @@ import { tableColumns } from './table-columns.ts';
 export function compileTable(shape: TableShape, facts: TableFacts, options: EnvelopeOptions): TableEncoder {
   const { outbox } = options;
   if (outbox?.isOutbox(`${shape.schema}.${shape.table}`) === true)
-    return new OutboxEncoder(shape, outbox.options, options);
+    return new OutboxEncoder(shape, facts, outbox.options, options);
   const topic = tableTopic(options.topics, shape.schema, shape.table);
   const columns = tableColumns(shape, facts, options);
   const format =
     options.format === 'lean'
       ? new LeanFormat(shape, columns.row, options)
       : new DebeziumFormat(topic, shape, columns.row, options);
-  return new ChangeFlow(topic, shape, columns, format, options);
+  return new ChangeFlow(topic, shape, facts, columns, format, options);
 }

@@ -36,6 +36,7 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
     tombstonesOnDelete: config['tombstones.on.delete'],
     skippedOperations: new Set(config['skipped.operations'].filter(isOperation)),
     skipsUnchanged: config['skip.messages.without.change'],
+    schemaChanges: config['include.schema.changes'],
     outbox: outboxRule(config),
     unrepresentable: config['unrepresentable.handling.mode'],
     ...(unchangedToast === undefined ? {} : { unchangedToast }),

@@ -33,6 +33,8 @@ export interface EnvelopeOptions {
   readonly unchangedToast: 'placeholder' | 'omit';
   /** What a value becomes that its representation cannot hold. */
   readonly unrepresentable: 'fail' | 'null' | 'string';
+  /** `include.schema.changes` */
+  readonly schemaChanges: boolean;
   /** Tables whose rows are events to be routed; null for none. */
   readonly outbox: OutboxRule | null;
   /**
@@ -60,6 +62,7 @@ export function envelopeOptions(
     skipsUnchanged: false,
     unchangedToast: given.format === 'lean' ? 'omit' : 'placeholder',
     unrepresentable: 'fail',
+    schemaChanges: false,
     outbox: null,
     onUnrepresentable: () => {},
     ...rest,

@@ -1,7 +1,7 @@
 /** Rows of an outbox table as events: the topic by a column, the payload as it is, identity and more in headers. */
 
 import type { RecordHeader } from '../../contract/record.ts';
-import type { ChangeFacts, Operation, RecordTarget, TableEncoder } from '../envelope/change.ts';
+import type { ChangeFacts, Operation, RecordTarget, TableEncoder, TableFacts } from '../envelope/change.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 import { hexByte } from '../values/base64.ts';
@@ -30,6 +30,7 @@ export class OutboxEncoder implements TableEncoder {
   readonly topic = '';
   readonly leftOut: readonly string[] = [];
   readonly shape: TableShape;
+  readonly facts: TableFacts;
   readonly #options: OutboxOptions;
   readonly #onUpdate: (place: string) => void;
   readonly #place: string;
@@ -43,8 +44,9 @@ export class OutboxEncoder implements TableEncoder {
   readonly #out = new JsonOutput();
   readonly #topics = new Map<string, string>();
 
-  constructor(shape: TableShape, outbox: OutboxOptions, options: EnvelopeOptions) {
+  constructor(shape: TableShape, facts: TableFacts, outbox: OutboxOptions, options: EnvelopeOptions) {
     this.shape = shape;
+    this.facts = facts;
     this.#options = outbox;
     this.#onUpdate = (place) => options.onUnrepresentable(place, 'an update of the outbox is no event');
     this.#place = `${shape.schema}.${shape.table}`;

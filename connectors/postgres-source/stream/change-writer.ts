@@ -1,8 +1,9 @@
 /** Turns the events of the stream into records, leaves out what was taken before, and knows the position behind each change. */
 
-import { type ChangeFacts, emptyFacts, type RecordTarget } from '../envelope/change.ts';
+import { type ChangeFacts, emptyFacts, type RecordTarget, type TableEncoder } from '../envelope/change.ts';
 import { MessageRecords, messageCollection } from '../envelope/message-records.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
+import { SchemaChangeRecords } from '../envelope/schema-change-records.ts';
 import { TransactionCounter, TransactionRecords } from '../envelope/transaction-records.ts';
 import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple } from '../pgoutput/events.ts';
 import { type StreamPosition, takenBefore } from '../position.ts';
@@ -26,6 +27,9 @@ export class ChangeWriter implements ChangeEvents {
   readonly #facts: ChangeFacts = emptyFacts();
   readonly #messages: MessageRecords;
   readonly #counter: TransactionCounter | undefined;
+  readonly #schemaChanges: SchemaChangeRecords | undefined;
+  /** The last shape of each table that a record told of, by object id. */
+  readonly #toldShapes = new Map<number, TableShape>();
   readonly #transactions: TransactionRecords;
   #position: StreamPosition;
   #commitLsn: bigint | undefined;
@@ -41,6 +45,7 @@ export class ChangeWriter implements ChangeEvents {
     this.#position = options.position;
     this.#messages = new MessageRecords(options.envelope);
     this.#transactions = new TransactionRecords(options.envelope);
+    this.#schemaChanges = options.envelope.schemaChanges ? new SchemaChangeRecords(options.envelope) : undefined;
     this.#counter = options.hasTransactionRecords ? new TransactionCounter() : undefined;
   }
 
@@ -148,9 +153,18 @@ export class ChangeWriter implements ChangeEvents {
     const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
     const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
     if (encoder === null || !isTaken) return;
+    if (this.#schemaChanges !== undefined) this.#tellShape(this.#schemaChanges, encoder);
     this.#facts.op = op;
     encoder.encode(this.#facts, before, after, this.#options.target);
     this.changeCount += 1;
+  }
+
+  /** In front of the first row of a shape. */
+  #tellShape(records: SchemaChangeRecords, { shape, facts }: TableEncoder): void {
+    const told = this.#toldShapes.get(shape.tableOid);
+    if (told === shape) return;
+    this.#toldShapes.set(shape.tableOid, shape);
+    records.put(this.#options.target, this.#facts, told ?? null, shape, facts);
   }
 
   /** Counts a change of the transaction, which belongs to nothing that is captured without a name; false for one that was taken before. */

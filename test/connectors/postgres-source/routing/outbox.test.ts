@@ -8,6 +8,7 @@ import { facts, KeptRecords, shape, tuple, type Value } from '../tuples.ts';
 
 const columns = { 'id*': 2950, aggregatetype: 1043, aggregateid: 1043, type: 1043, payload: 3802, version: 23 };
 const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11';
+const noFacts = { primaryKey: [], notNull: new Set<string>(), defaults: new Map<string, string>() };
 const options = envelopeOptions({ prefix: 'p', version: '0', database: 'd', types: { get: () => undefined } });
 
 function routed(
@@ -17,7 +18,7 @@ function routed(
   op: 'c' | 'u' | 'd' = 'c',
 ) {
   const updates: string[] = [];
-  const encoder = new OutboxEncoder(shape(table), outboxOptions(settings), {
+  const encoder = new OutboxEncoder(shape(table), noFacts, outboxOptions(settings), {
     ...options,
     onUnrepresentable: (place) => updates.push(place),
   });

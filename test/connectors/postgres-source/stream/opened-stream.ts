@@ -2,7 +2,7 @@
 
 import { sqlOver } from '../../../../connectors/postgres-source/catalog/sql.ts';
 import { TypeCatalog } from '../../../../connectors/postgres-source/catalog/types.ts';
-import { envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
+import { type EnvelopeOptions, envelopeOptions } from '../../../../connectors/postgres-source/envelope/options.ts';
 import type { StreamPosition } from '../../../../connectors/postgres-source/position.ts';
 import { Replication } from '../../../../connectors/postgres-source/stream/replication.ts';
 import { Tables } from '../../../../connectors/postgres-source/stream/tables.ts';
@@ -18,6 +18,11 @@ export interface Change {
   readonly before?: Record<string, unknown> | null;
   readonly after?: Record<string, unknown> | null;
   readonly message?: unknown;
+  /** Of a changed table. */
+  readonly changes?: readonly Record<string, unknown>[];
+  readonly transaction?: { readonly total_order: number; readonly data_collection_order: number } | null;
+  readonly status?: string;
+  readonly event_count?: number | null;
 }
 
 export interface OpenedStream {
@@ -39,6 +44,9 @@ export interface OpenOptions {
   readonly spoolMemoryBytes?: number;
   readonly position?: StreamPosition;
   readonly password?: string;
+  readonly envelope?: Partial<EnvelopeOptions>;
+  /** `provide.transaction.metadata` */
+  readonly hasTransactionRecords?: boolean;
 }
 
 export async function openStream(server: PostgresServer, options: OpenOptions): Promise<OpenedStream> {
@@ -66,6 +74,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
     prefix: 'p',
     keySchemas: false,
     valueSchemas: false,
+    ...options.envelope,
   });
   const changes: Change[] = [];
   let pieces = 0;
@@ -87,7 +96,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
         changes.push({ topic, key: parse(keyStart, keyEnd), ...parse(valueStart, valueEnd) });
       },
     },
-    hasTransactionRecords: false,
+    hasTransactionRecords: options.hasTransactionRecords ?? false,
     isMessageCaptured: () => true,
     parameters: new Map(),
     spoolFolder: options.spoolFolder,

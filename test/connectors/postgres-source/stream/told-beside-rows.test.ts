@@ -1,0 +1,104 @@
+/** What real streams tell beside rows: changed tables in front of their first row, and transactions whose counts survive restarts. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type PostgresServer, startPostgres } from '../../../kits/postgres-server.ts';
+import { type OpenedStream, openStream } from './opened-stream.ts';
+
+let server: PostgresServer;
+const folder = mkdtempSync(join(tmpdir(), 'millrace-beside-'));
+const streams: OpenedStream[] = [];
+
+const open = async (options: Partial<Parameters<typeof openStream>[1]>) => {
+  const stream = await openStream(server, { slotName: 's', spoolFolder: folder, ...options });
+  streams.push(stream);
+  return stream;
+};
+
+beforeAll(async () => {
+  server = await startPostgres({ version: 15 });
+  await server.query('CREATE PUBLICATION pub FOR ALL TABLES');
+});
+afterEach(async () => {
+  for (const stream of streams.splice(0)) await stream.close();
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('a table that changes in the middle of a transaction', async () => {
+  await server.query("SELECT pg_create_logical_replication_slot('shapes', 'pgoutput')");
+  await server.query('CREATE TABLE t (id int PRIMARY KEY, a text)');
+  await server.query("INSERT INTO t VALUES (1, 'x')");
+  await server.query(
+    "BEGIN; INSERT INTO t VALUES (2, 'y'); ALTER TABLE t ADD b int; INSERT INTO t VALUES (3, 'z', 1); COMMIT",
+  );
+  await server.query('ALTER TABLE t RENAME a TO c; ALTER TABLE t ALTER b TYPE bigint');
+  await server.query("INSERT INTO t VALUES (4, 'q', 2)");
+  const stream = await open({ slotName: 'shapes', envelope: { schemaChanges: true } });
+  await stream.until(() => stream.changes.length >= 7);
+  const told = stream.changes.map(({ topic, changes, after }) => {
+    return topic === 'p' ? changes?.map(({ change, column, from, to }) => [change, column, from, to]) : after;
+  });
+  expect(told).toEqual([
+    [['table-appeared', null, null, null]],
+    { id: 1, a: 'x' },
+    { id: 2, a: 'y' },
+    [['column-added', 'b', null, null]],
+    { id: 3, a: 'z', b: 1 },
+    [
+      ['column-renamed', 'a', null, 'c'],
+      ['type-changed', 'b', 'int4', 'int8'],
+    ],
+    { id: 4, c: 'q', b: 2 },
+  ]);
+});
+
+test('counts of a transaction are the same wherever a reader stops and goes on', async () => {
+  await server.query("SELECT pg_create_logical_replication_slot('counts', 'pgoutput')");
+  await server.query('CREATE TABLE k (id int PRIMARY KEY); CREATE TABLE o (id int PRIMARY KEY)');
+  await server.query(
+    'BEGIN; INSERT INTO k VALUES (1); UPDATE k SET id = 2; TRUNCATE o; INSERT INTO o VALUES (1); DELETE FROM k; COMMIT',
+  );
+  const read = async (position?: OpenedStream['position'], most?: number) => {
+    const stream = await open({
+      slotName: 'counts',
+      hasTransactionRecords: true,
+      ...(position === undefined ? {} : { position }),
+    });
+    await stream.until(() => stream.changes.some(({ status }) => status === 'END'), most);
+    const result = { changes: [...stream.changes], position: stream.position };
+    await stream.close();
+    streams.pop();
+    return result;
+  };
+  const orders = (changes: OpenedStream['changes']) => {
+    return changes.flatMap(({ topic, transaction }) => {
+      return transaction ? [[topic, transaction.total_order, transaction.data_collection_order]] : [];
+    });
+  };
+  const whole = await read();
+  expect(orders(whole.changes)).toEqual([
+    ['p.public.k', 1, 1],
+    ['p.public.k', 2, 2],
+    ['p.public.k', 3, 3],
+    ['p.public.o', 4, 1],
+    ['p.public.k', 5, 4],
+  ]);
+  expect(whole.changes.at(-1)).toMatchObject({ status: 'END', event_count: 5 });
+  for (let most = 1; most < whole.changes.length; most++) {
+    const first = await read(undefined, most);
+    const second = await read(first.position);
+    expect([...orders(first.changes), ...orders(second.changes)]).toEqual(orders(whole.changes));
+    const marks = [...first.changes, ...second.changes].flatMap(({ status, event_count: count }) =>
+      status ? [[status, count]] : [],
+    );
+    expect(marks).toEqual([
+      ['BEGIN', null],
+      ['END', 5],
+    ]);
+  }
+});
