@@ -226,7 +226,7 @@ export class Herder {
   }
 
   #showTask({ connector, index }: DesiredTask, view: TaskView): void {
-    this.#options.statuses.task(connector, index, this.#status(view.state, view.trace));
+    if (!view.isElsewhere) this.#options.statuses.task(connector, index, this.#status(view.state, view.trace));
     this.#changed();
   }
 

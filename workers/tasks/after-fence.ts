@@ -16,6 +16,6 @@ export function ownsElsewhere(last: Status | undefined, ownWorkerId: string): bo
 /** A fenced run that nobody replaced may start again: it takes its transactional id over from itself. */
 export async function judgeFence(end: TaskEnd, isElsewhere: () => Promise<boolean>): Promise<TaskEnd> {
   if (end.how !== 'failed' || end.error.code !== 'client/fenced') return end;
-  const retriable = !(await isElsewhere().catch(() => false));
-  return { how: 'failed', error: { ...end.error, retriable } };
+  if (await isElsewhere().catch(() => false)) return { how: 'replaced', error: end.error };
+  return { how: 'failed', error: { ...end.error, retriable: true } };
 }

@@ -41,7 +41,9 @@ export interface TaskHostOptions {
 export type TaskEnd =
   | { readonly how: 'stopped' }
   | { readonly how: 'finished' }
-  | { readonly how: 'failed'; readonly error: PlainError };
+  | { readonly how: 'failed'; readonly error: PlainError }
+  /** Its writes were refused because another worker has the task. */
+  | { readonly how: 'replaced'; readonly error: PlainError };
 
 const entry = new URL('../task-thread/entry.js', import.meta.url);
 

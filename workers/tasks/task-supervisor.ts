@@ -23,6 +23,8 @@ export interface TaskView {
   readonly nextRestartAtMs: number | undefined;
   /** A bounded run has read everything there was. */
   readonly finished: boolean;
+  /** Another worker has the task, and what it says of it is true: this view is for nobody else. */
+  readonly isElsewhere: boolean;
 }
 
 export interface TaskSupervisorOptions {
@@ -48,7 +50,14 @@ export class TaskSupervisor {
   constructor(options: TaskSupervisorOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#view = { state: 'UNASSIGNED', trace: null, restarts: 0, nextRestartAtMs: undefined, finished: false };
+    this.#view = {
+      state: 'UNASSIGNED',
+      trace: null,
+      restarts: 0,
+      nextRestartAtMs: undefined,
+      finished: false,
+      isElsewhere: false,
+    };
   }
 
   get view(): TaskView {
@@ -71,7 +80,7 @@ export class TaskSupervisor {
   restart(): void {
     this.#restartAsked = true;
     this.#history = { ...this.#history, failuresInARow: 0 };
-    this.#show({ state: 'RESTARTING', trace: null, nextRestartAtMs: undefined });
+    this.#show({ state: 'RESTARTING', trace: null, nextRestartAtMs: undefined, isElsewhere: false });
     this.#wake.abort();
     this.#run?.stop().catch(() => {});
   }
@@ -119,6 +128,12 @@ export class TaskSupervisor {
     // Nobody asked for it here: what the run stands on changed, and the next one stands on the new.
     if (end.how === 'stopped') return 0;
     const { error } = end;
+    if (end.how === 'replaced') {
+      const { code, where } = error;
+      logger.error({ code, where, reason: error.message }, 'another worker has the task; it stays with that one');
+      this.#show({ state: 'FAILED', trace: error.trace, isElsewhere: true });
+      return undefined;
+    }
     const decision = onTaskFailure(policy, this.#history, { ranMs, retriable: error.retriable });
     this.#history = decision.history;
     const nextRestartAtMs = decision.delayMs === undefined ? undefined : clock.nowMs() + decision.delayMs;
