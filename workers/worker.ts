@@ -102,6 +102,7 @@ export class RunningWorker implements Worker {
         herder,
         offsets: new ConnectorOffsets({ herder, offsets, groups: admin, startOf }),
         logger: options.logger,
+        loadConnector: options.loadConnector,
       };
       const { startRest } = await import('./rest/server.ts');
       const rest = await startRest(options.rest, services);

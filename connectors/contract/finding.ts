@@ -3,6 +3,8 @@
 export interface Finding {
   /** What was looked at, such as a setting of a server, a role or a table. */
   readonly subject: string;
+  /** Where one would change something about it, if a setting of the connector can. */
+  readonly setting?: string;
   /** `problem`: it does not work so. `warning`: it works, and may hurt later. */
   readonly state: 'ok' | 'warning' | 'problem';
   /** One sentence without a full stop. */

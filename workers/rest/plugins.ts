@@ -1,16 +1,24 @@
 /** /connector-plugins: which connectors there are, their settings, and whether a configuration is right. */
 
 import type { FastifyInstance } from 'fastify';
+import { blot } from '../../config/fields/secret.ts';
 import type { Catalogue, ConnectorDefinition } from '../../config/index.ts';
 import { configKeys, validateForRest } from '../../config/validate-rest.ts';
 import { workerErrors } from '../error-codes.ts';
+import { examined, type LoadConnector, withFindings } from './examined.ts';
 import { bad, readPatch } from './read-body.ts';
 
 interface PluginRoute {
   Params: { plugin: string };
 }
 
-export function pluginRoutes(app: FastifyInstance, catalogue: Catalogue, version: string): void {
+interface PluginServices {
+  readonly catalogue: Catalogue;
+  readonly version: string;
+  readonly loadConnector: LoadConnector;
+}
+
+export function pluginRoutes(app: FastifyInstance, { catalogue, version, loadConnector }: PluginServices): void {
   app.get('/connector-plugins', async () => {
     return catalogue.all().map(({ name, kind }) => ({ class: name, type: kind, version }));
   });
@@ -27,7 +35,11 @@ export function pluginRoutes(app: FastifyInstance, catalogue: Catalogue, version
     if (catalogue.find(named) !== definition) {
       throw bad(`Included connector type ${named} does not match request type ${params.plugin}`);
     }
-    return validateForRest(definition, settings);
+    const infos = validateForRest(definition, settings);
+    const texts = Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== null);
+    // With dots in place of a secret nobody would be let in.
+    if (infos.error_count > 0 || texts.some(([, text]) => text === blot)) return infos;
+    return withFindings(infos, await examined(loadConnector, definition.name, Object.fromEntries(texts)));
   });
 }
 

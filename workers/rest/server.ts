@@ -8,6 +8,7 @@ import type { ConnectorOffsets } from '../herder/connector-offsets.ts';
 import type { Herder } from '../herder/herder.ts';
 import { answerErrors } from './answer-errors.ts';
 import { connectorRoutes } from './connectors.ts';
+import type { LoadConnector } from './examined.ts';
 import { offsetRoutes } from './offsets.ts';
 import { pluginRoutes } from './plugins.ts';
 import { bad } from './read-body.ts';
@@ -18,6 +19,7 @@ export interface RestServices extends RootServices {
   readonly herder: Herder;
   readonly offsets: ConnectorOffsets;
   readonly logger: Logger;
+  readonly loadConnector: LoadConnector;
 }
 
 export interface RestServer {
@@ -44,7 +46,8 @@ export async function startRest(
   connectorRoutes(app, services.herder);
   taskRoutes(app, services.herder);
   offsetRoutes(app, services.herder, services.offsets);
-  pluginRoutes(app, services.herder.catalogue, services.version);
+  const { version, loadConnector } = services;
+  pluginRoutes(app, { catalogue: services.herder.catalogue, version, loadConnector });
   try {
     await app.listen({ host: listen.host, port: listen.port });
   } catch (cause) {

@@ -24,14 +24,27 @@ interface Examination {
 
 const gibibyte = 2 ** 30;
 
+/** What one would change in the configuration; tables have their own names as subjects. */
+const settings: Readonly<Record<string, string>> = {
+  role: 'database.user',
+  slot: 'slot.name',
+  publication: 'publication.name',
+  tables: 'table.include.list',
+  'signal.data.collection': 'signal.data.collection',
+};
+
 export function findings(examination: Examination): Finding[] {
-  return [
+  const found = [
     ...serverFindings(examination.server),
     ...roleFindings(examination),
     ...slotFindings(examination),
     ...publicationFindings(examination),
     ...tableFindings(examination),
   ];
+  return found.map((each) => {
+    const setting = settings[each.subject] ?? (each.subject.includes('.') ? 'table.include.list' : 'database.hostname');
+    return { ...each, setting };
+  });
 }
 
 function serverFindings(server: ServerFacts): Finding[] {

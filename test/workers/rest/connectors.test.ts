@@ -351,6 +351,17 @@ describe('everything else', () => {
       status: 200,
       body: { error_count: 1 },
     });
+    const errorsWhen = async (fail: string) => {
+      const { body } = await validate({ ...source('v'), fail });
+      const configs: { value: { name: string; errors: string[] } }[] = body.configs;
+      const bad = configs.filter(({ value }) => value.errors.length > 0);
+      return [body.error_count, bad.map(({ value }) => `${value.name}: ${value.errors.join()}`)];
+    };
+    expect(await errorsWhen('findings')).toEqual([1, ['records.total: table: it is gone. Execute: CREATE TABLE t;']]);
+    expect(await errorsWhen('examine')).toEqual([
+      1,
+      [expect.stringMatching(/^connector\.class: the door: the door is shut\. /)],
+    ]);
     expect((await validate({ name: 'v' })).status).toBe(400);
     expect((await validate({ ...source('v'), 'connector.class': 'collecting' })).status).toBe(400);
   });

@@ -53,6 +53,9 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       'ok publication',
       'ok tables',
     ]);
+    expect(
+      found.filter(({ subject }) => subject === 'publication' || subject === 'wal_level').map(({ setting }) => setting),
+    ).toEqual(['database.hostname', 'publication.name']);
     expect(found.every(({ message, fix }) => message !== '' && fix.length === 0)).toBe(true);
   });
 
