@@ -85,8 +85,8 @@ export function recordFields() {
       default: '__debezium_unavailable_value',
       group: group.records,
     }),
-    'unavailable.value.mode': field.choice(['placeholder', 'omit'], {
-      doc: 'What such a value becomes: the placeholder, or no field at all. `lean` omits it unless told.',
+    'unavailable.value.mode': field.choice(['placeholder', 'omit', 'reselect'], {
+      doc: 'What such a value becomes: the placeholder, no field at all, or what the table has now, for a question to the database each time. `lean` omits it unless told.',
       importance: 'low',
       group: group.records,
     }),

@@ -53,7 +53,7 @@ export const refused: Readonly<Record<string, string>> = {
   'sourceinfo.struct.maker': javaClass,
   'transaction.metadata.factory': javaClass,
   converters: javaClass,
-  'post.processors': 'large values that an update left alone are not read again',
+  'post.processors': 'large values that an update left alone are read again with unavailable.value.mode: reselect',
   'post.processors.*': 'large values that an update left alone are not read again',
   'column.propagate.source.type': 'schemas do not repeat the types of the database',
   'datatype.propagate.source.type': 'schemas do not repeat the types of the database',

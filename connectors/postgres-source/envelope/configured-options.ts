@@ -39,7 +39,8 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
     schemaChanges: config['include.schema.changes'],
     outbox: outboxRule(config),
     unrepresentable: config['unrepresentable.handling.mode'],
-    ...(unchangedToast === undefined ? {} : { unchangedToast }),
+    reselects: unchangedToast === 'reselect',
+    ...(unchangedToast === undefined || unchangedToast === 'reselect' ? {} : { unchangedToast }),
   });
 }
 

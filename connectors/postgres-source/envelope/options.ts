@@ -29,6 +29,8 @@ export interface EnvelopeOptions {
   readonly skippedOperations: ReadonlySet<Operation>;
   /** `skip.messages.without.change`: updates whose old row was sent and says the same. */
   readonly skipsUnchanged: boolean;
+  /** Unchanged TOAST values are asked of the table as it is now, where the row is still there. */
+  readonly reselects: boolean;
   /** What an unchanged TOAST value becomes that nobody has filled in: the placeholder, or no column. */
   readonly unchangedToast: 'placeholder' | 'omit';
   /** What a value becomes that its representation cannot hold. */
@@ -61,6 +63,7 @@ export function envelopeOptions(
     skippedOperations: new Set(['t']),
     skipsUnchanged: false,
     unchangedToast: given.format === 'lean' ? 'omit' : 'placeholder',
+    reselects: false,
     unrepresentable: 'fail',
     schemaChanges: false,
     outbox: null,

@@ -43,21 +43,26 @@ export function reselectQuery(
   return { text: `SELECT ${columns.join(', ')} FROM ${table} WHERE ${conditions.join(' AND ')}`, values };
 }
 
-/** The tuple with `texts` (null for NULL) at `positions`; a new one, for the reader goes on using its own. */
+/** The tuple with `texts` (null for NULL) at `positions`, in memory of its own: the reader goes on using its bytes. */
 export function filledTuple(tuple: Tuple, positions: readonly number[], texts: readonly (string | null)[]): Tuple {
-  const added = texts.map((text) => Buffer.from(text ?? ''));
-  const bytes = Buffer.concat([tuple.bytes, ...added]);
-  const kinds = Uint8Array.from(tuple.kinds);
-  const starts = Uint32Array.from(tuple.starts);
-  const ends = Uint32Array.from(tuple.ends);
-  let at = tuple.bytes.length;
-  for (const [i, position] of positions.entries()) {
-    kinds[position] = texts[i] === null || texts[i] === undefined ? valueKinds.null : valueKinds.text;
-    starts[position] = at;
-    at += added[i]?.length ?? 0;
-    ends[position] = at;
+  const { columnCount } = tuple;
+  const added = new Map(positions.map((position, i) => [position, texts[i] ?? null]));
+  const kinds = Uint8Array.from(tuple.kinds.subarray(0, columnCount));
+  const starts = new Uint32Array(columnCount);
+  const ends = new Uint32Array(columnCount);
+  const values: Buffer[] = [];
+  let at = 0;
+  for (let i = 0; i < columnCount; i++) {
+    const text = added.get(i);
+    if (text !== undefined) kinds[i] = text === null ? valueKinds.null : valueKinds.text;
+    const isKept = text === undefined && kinds[i] === valueKinds.text;
+    const value = isKept ? tuple.bytes.subarray(tuple.starts[i], tuple.ends[i]) : Buffer.from(text ?? '');
+    values.push(value);
+    starts[i] = at;
+    at += value.length;
+    ends[i] = at;
   }
-  return { bytes, columnCount: tuple.columnCount, kinds, starts, ends };
+  return { bytes: Buffer.concat(values), columnCount, kinds, starts, ends };
 }
 
 function identifier(name: string): string {

@@ -3,6 +3,7 @@
 import { type ChangeFacts, emptyFacts, type RecordTarget, type TableEncoder } from '../envelope/change.ts';
 import { MessageRecords, messageCollection } from '../envelope/message-records.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
+import { filledTuple, unsentPositions } from '../envelope/reselect.ts';
 import { SchemaChangeRecords } from '../envelope/schema-change-records.ts';
 import { TransactionCounter, TransactionRecords } from '../envelope/transaction-records.ts';
 import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple } from '../pgoutput/events.ts';
@@ -22,6 +23,13 @@ export interface ChangeWriterOptions {
   readonly nowUs: () => number;
 }
 
+interface HeldUpdate {
+  readonly encoder: TableEncoder;
+  readonly before: Tuple | null;
+  readonly after: Tuple;
+  readonly positions: readonly number[];
+}
+
 export class ChangeWriter implements ChangeEvents {
   readonly #options: ChangeWriterOptions;
   readonly #facts: ChangeFacts = emptyFacts();
@@ -37,6 +45,8 @@ export class ChangeWriter implements ChangeEvents {
   #changes = 0;
   #skipped = 0;
   #lastCommitLsn: bigint | null = null;
+  /** An update whose large values are asked for before it is written. */
+  #held: HeldUpdate | undefined;
   /** Changes written, over all transactions. */
   changeCount = 0;
 
@@ -57,6 +67,21 @@ export class ChangeWriter implements ChangeEvents {
   /** A transaction is being told. */
   get isInTransaction(): boolean {
     return this.#commitLsn !== undefined;
+  }
+
+  /** `settle` must be called before anything more is told. */
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Writes the update that is held, with what the table has. Rejects with `postgres/…`. */
+  async settle(): Promise<void> {
+    const held = this.#held;
+    if (held === undefined) return;
+    const { encoder, before, after, positions } = held;
+    const row = await this.#options.tables.reselect(encoder, after, positions);
+    this.#held = undefined;
+    this.#encode('u', encoder, before, row);
   }
 
   /** When the transaction that is being told, or was told last, was committed: microseconds since 1970. */
@@ -145,7 +170,8 @@ export class ChangeWriter implements ChangeEvents {
     const isNew =
       commitLsn !== undefined && this.#skipped !== Number.POSITIVE_INFINITY && this.#changes >= this.#skipped;
     if (!isNew || this.#changes === 0) return this.#position;
-    return { lsn: this.#position.lsn, partial: { commitLsn, changes: this.#changes } };
+    const changes = this.#changes - (this.#held === undefined ? 0 : 1);
+    return changes === 0 ? this.#position : { lsn: this.#position.lsn, partial: { commitLsn, changes } };
   }
 
   #write(op: 'c' | 'u' | 'd' | 't', shape: TableShape, before: Tuple | null, after: Tuple | null): void {
@@ -153,6 +179,21 @@ export class ChangeWriter implements ChangeEvents {
     const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
     const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
     if (encoder === null || !isTaken) return;
+    const { reselects, columns } = this.#options.envelope;
+    if (reselects && op === 'u' && after !== null) {
+      const name = (position: number) => `${shape.schema}.${shape.table}.${shape.columns[position]?.name}`;
+      const old = shape.replicaIdentity === 'full' ? before : null;
+      const positions = unsentPositions(after, old).filter((position) => columns.isIncluded(name(position)));
+      if (positions.length > 0) {
+        const copy = (tuple: Tuple) => filledTuple(tuple, [], []);
+        this.#held = { encoder, before: before === null ? null : copy(before), after: copy(after), positions };
+        return;
+      }
+    }
+    this.#encode(op, encoder, before, after);
+  }
+
+  #encode(op: 'c' | 'u' | 'd' | 't', encoder: TableEncoder, before: Tuple | null, after: Tuple | null): void {
     if (this.#schemaChanges !== undefined) this.#tellShape(this.#schemaChanges, encoder);
     this.#facts.op = op;
     encoder.encode(this.#facts, before, after, this.#options.target);

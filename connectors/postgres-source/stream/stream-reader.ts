@@ -56,7 +56,7 @@ export class StreamReader {
 
   /** Takes one message. Throws what ended the stream, and `postgres/protocol`. */
   step(): Step {
-    const { connection, tables, spool } = this.#options;
+    const { connection, tables, spool, writer } = this.#options;
     if (this.#telling !== undefined) return this.#tell(this.#telling);
     const frame = connection.next();
     if (frame === undefined) return 'nothing';
@@ -66,14 +66,15 @@ export class StreamReader {
     } else if (bytes[start] === streamTags.keepalive && end - start >= 18) {
       this.#keepalive(bytes.readBigUInt64BE(start + 1), bytes[start + 17] === 1);
     }
-    const isUnsettled = tables.areMissing || spool.isCrowded || this.#dropped.length > 0;
+    const isUnsettled = tables.areMissing || writer.isHolding || spool.isCrowded || this.#dropped.length > 0;
     return isUnsettled ? 'unsettled' : 'done';
   }
 
   /** What takes a disk or a question to the server. Rejects with its failure. */
   async settle(): Promise<void> {
-    const { tables, spool } = this.#options;
+    const { tables, spool, writer } = this.#options;
     if (tables.areMissing) await tables.load();
+    if (writer.isHolding) await writer.settle();
     for (const transactionId of this.#dropped.splice(0)) await spool.drop(transactionId);
     if (spool.isCrowded) await spool.settle();
     const telling = this.#telling;
@@ -115,7 +116,7 @@ export class StreamReader {
     }
     writer.at(message.lsn);
     this.#decoder.decodeStreamed(message.bytes, message.start, message.end, writer);
-    return tables.areMissing ? 'unsettled' : 'done';
+    return tables.areMissing || writer.isHolding ? 'unsettled' : 'done';
   }
 
   async #told({ transactionId, info }: Telling): Promise<void> {

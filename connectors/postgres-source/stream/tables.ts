@@ -6,7 +6,9 @@ import type { TypeCatalog } from '../catalog/types.ts';
 import type { TableEncoder } from '../envelope/change.ts';
 import { compileTable } from '../envelope/compile-table.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
-import type { TableShape } from '../row.ts';
+import { filledTuple, reselectQuery } from '../envelope/reselect.ts';
+import type { TableShape, Tuple } from '../row.ts';
+import { isGone } from '../wire/server-errors.ts';
 
 export interface TablesOptions {
   readonly sql: CatalogPort;
@@ -50,6 +52,23 @@ export class Tables {
     const encoder = this.#encoders.get(shape);
     if (encoder === undefined) throw new Error(`${shape.schema}.${shape.table} was not announced and loaded`);
     return encoder;
+  }
+
+  /** The row with what the table has at `positions` now; as it was given where the row, the table or a column is gone. */
+  async reselect({ shape, facts }: TableEncoder, row: Tuple, positions: readonly number[]): Promise<Tuple> {
+    const query = reselectQuery(shape, facts.primaryKey, row, positions);
+    if (query === null) return row;
+    const found = await this.#options.sql.query(query.text, query.values).catch((error: unknown) => {
+      if (isGone(error)) return [];
+      throw error;
+    });
+    const [now] = found;
+    if (now === undefined) return row;
+    return filledTuple(
+      row,
+      positions,
+      positions.map((position) => now[shape.columns[position]?.name ?? ''] ?? null),
+    );
   }
 
   async encoderOf(shape: TableShape): Promise<TableEncoder> {

@@ -35,6 +35,15 @@ export function asPostgresError(cause: unknown, where: string): MillraceError {
   return postgresErrors.error(kindOf(code, failure.message), { message, where, cause });
 }
 
+/** What a question named is not there any more, or of another type: a schema, a table, a column, a value for it. */
+const gone = new Set(['3F000', '42P01', '42703', '42883', '22P02', '22007', '22008', '22003']);
+
+/** Whether the server says so. */
+export function isGone(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error;
+  return gone.has(failureOf(cause).code ?? '');
+}
+
 function kindOf(code: string, message: string): Kind {
   if (/publication .* does not exist/.test(message)) return 'publication';
   // A slot whose log was removed: "can no longer get changes from replication slot" or "invalidated".

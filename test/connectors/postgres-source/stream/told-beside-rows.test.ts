@@ -57,6 +57,31 @@ test('a table that changes in the middle of a transaction', async () => {
   ]);
 });
 
+test('large values that an update left alone are asked of the table, where the row is still there', async () => {
+  await server.query("SELECT pg_create_logical_replication_slot('again', 'pgoutput')");
+  await server.query('CREATE TABLE w (id int PRIMARY KEY, note text, big text, gone text, secret text)');
+  for (const column of ['big', 'gone', 'secret'])
+    await server.query(`ALTER TABLE w ALTER ${column} SET STORAGE EXTERNAL`);
+  const large = "repeat('é\"', 4000)";
+  await server.query(`INSERT INTO w SELECT n, 'a', ${large}, ${large}, ${large} FROM generate_series(1, 2) n`);
+  await server.query("UPDATE w SET note = 'b'");
+  await server.query('DELETE FROM w WHERE id = 2');
+  const columns = { isIncluded: (name: string) => !name.endsWith('.secret'), transformOf: () => null };
+  const stream = await open({ slotName: 'again', envelope: { reselects: true, columns } });
+  await stream.until(() => stream.changes.length >= 6);
+  const updates = stream.changes.filter(({ op }) => op === 'u').map(({ after }) => after);
+  expect(updates).toEqual([
+    { id: 1, note: 'b', big: 'é"'.repeat(4000), gone: 'é"'.repeat(4000) },
+    { id: 2, note: 'b', big: '__debezium_unavailable_value', gone: '__debezium_unavailable_value' },
+  ]);
+  expect(stream.changes.map(({ op }) => op)).toEqual(['c', 'c', 'u', 'u', 'd', undefined]);
+
+  await server.query("UPDATE w SET note = 'c'");
+  await server.query('ALTER TABLE w DROP COLUMN gone');
+  await stream.until(() => stream.changes.length >= 7);
+  expect(stream.changes.at(-1)?.after).toMatchObject({ note: 'c', gone: '__debezium_unavailable_value' });
+});
+
 test('counts of a transaction are the same wherever a reader stops and goes on', async () => {
   await server.query("SELECT pg_create_logical_replication_slot('counts', 'pgoutput')");
   await server.query('CREATE TABLE k (id int PRIMARY KEY); CREATE TABLE o (id int PRIMARY KEY)');
