@@ -113,6 +113,7 @@ function addLookVerbs(program: Command, choose: (run: Run) => void): void {
     .command('validate')
     .description('check pipeline files without running anything')
     .argument('<paths...>', 'pipeline files, or folders of them')
+    .addOption(exactlyOnceOption())
     .option('--json', 'answer in JSON', false)
     .action((paths: string[], options) =>
       choose(async () => (await import('./validate.ts')).validate({ ...options, paths })),

@@ -1,7 +1,7 @@
 /** `millrace up`: broker, worker and REST in one process, running pipelines until it is stopped or, with --once, done. */
 
 import type { CompiledPipeline } from '../config/index.ts';
-import { formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
+import { catalogueFor, formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
 import { catalogue, loadConnector } from '../connectors/catalogue.ts';
 import { systemClock } from '../core/base/clock.ts';
 import { Lifecycle } from '../core/base/lifecycle.ts';
@@ -40,7 +40,8 @@ const drainDeadlineMs = 25_000;
 const progressEveryMs = 250;
 
 export async function up(options: UpOptions): Promise<ExitCode> {
-  const { pipelines, problems } = await loadPipelines([...options.paths], { catalogue, env: process.env });
+  const offered = catalogueFor({ exactlyOnceSources: options.exactlyOnceSourceSupport === 'enabled' }, catalogue);
+  const { pipelines, problems } = await loadPipelines([...options.paths], { catalogue: offered, env: process.env });
   if (problems.length > 0)
     process.stderr.write(formatProblems(problems, { color: wantsColor(process.stderr, process.env) }));
   if (problems.some((problem) => problem.severity === 'error')) return exitCodes.invalidConfiguration;

@@ -1,16 +1,19 @@
 /** `millrace validate FILE …`: every problem of every file at once, or what the files compile to. */
 
-import { formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
+import { catalogueFor, formatProblems, loadPipelines, wantsColor } from '../config/index.ts';
 import { catalogue } from '../connectors/catalogue.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 export interface ValidateOptions {
   readonly paths: readonly string[];
   readonly json: boolean;
+  /** Of the worker that is to run them. */
+  readonly exactlyOnceSourceSupport: 'enabled' | 'disabled';
 }
 
-export async function validate({ paths, json }: ValidateOptions): Promise<ExitCode> {
-  const { pipelines, problems } = await loadPipelines([...paths], { catalogue, env: process.env });
+export async function validate({ paths, json, exactlyOnceSourceSupport }: ValidateOptions): Promise<ExitCode> {
+  const offered = catalogueFor({ exactlyOnceSources: exactlyOnceSourceSupport === 'enabled' }, catalogue);
+  const { pipelines, problems } = await loadPipelines([...paths], { catalogue: offered, env: process.env });
   const isValid = !problems.some((problem) => problem.severity === 'error');
   if (json) {
     const names = pipelines.map(({ name, file, connectors }) => ({

@@ -18,3 +18,4 @@ export type { UserFiles } from './pipeline/user-files.ts';
 export { hasErrors, type Problem } from './problem.ts';
 export { connectorReference, errorReference, settingsTable } from './reference.ts';
 export { type ConfigInfos, configKeys, validateForRest } from './validate-rest.ts';
+export { catalogueFor } from './worker-catalogue.ts';

@@ -1,5 +1,6 @@
 /** Puts a worker together: connections, stores, herder, REST; opened in order, closed in reverse. */
 
+import { catalogueFor } from '../config/index.ts';
 import { describeError } from '../core/base/errors.ts';
 import { Lifecycle } from '../core/base/lifecycle.ts';
 import {
@@ -173,10 +174,10 @@ function createHerder(
   stores: Stores,
   { numbers, runs, workerId }: { numbers: TaskNumbers; runs: TaskRuns; workerId: () => string },
 ): Herder {
-  const { catalogue, loadConnector, clock, logger } = options;
+  const { loadConnector, clock, logger } = options;
   return new Herder({
     ...stores,
-    catalogue,
+    catalogue: catalogueFor({ exactlyOnceSources: settings.exactlyOnce }, options.catalogue),
     loadConnector,
     scheduler: options.scheduler ?? new InlineScheduler(),
     startRun: (task, _epoch, onRunning) => {

@@ -104,3 +104,23 @@ test('the schema is the JSON Schema that editors are given', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ $schema: expect.stringContaining('json-schema.org'), type: 'object' });
   expect(stdout).toBe(readFileSync(join(import.meta.dirname, '../../config/schema/pipeline.schema.json'), 'utf8'));
 });
+
+test('a pipeline that insists on exactly once is valid for a worker that offers it, and for no other', async () => {
+  const path = join(temporaryFolder(), 'strict.yaml');
+  writeFileSync(
+    path,
+    `pipeline: strict
+source:
+  connector: file
+  paths: /tmp/*.log
+  exactly.once.support: required
+sinks:
+  - connector: s3
+    store.url: file:/tmp/lake
+`,
+  );
+  expect(await millrace(['validate', path])).toMatchObject({ exitCode: 0, stderr: '' });
+  const { exitCode, stderr } = await millrace(['validate', path, '--exactly-once-source-support', 'disabled']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(new RegExp(`^${path}:5:\\d+ error .*exactly once is required`));
+});

@@ -271,3 +271,21 @@ describe('pipelines', () => {
     );
   });
 });
+
+test('a worker that writes at least once says so to who insists on exactly once, before anything runs', async () => {
+  await world.restartWorker({ exactlyOnceSourceSupport: 'disabled' });
+  const strict = source('strict', { 'exactly.once.support': 'required' });
+  const path = '/connector-plugins/counting/config/validate';
+  const errorsOf = async (settings: object) => {
+    const { body } = await world.rest('PUT', path, settings);
+    const configs = body.configs as { value: { name: string; errors: string[] } }[];
+    return configs.filter(({ value }) => value.errors.length > 0).map(({ value }) => value.name);
+  };
+  expect(await errorsOf(strict)).toEqual(['exactly.once.support']);
+  expect(await errorsOf({ ...strict, 'tasks.max': '0' })).toEqual(expect.arrayContaining(['exactly.once.support']));
+  expect(await errorsOf(source('strict', { 'exactly.once.support': 'requested' }))).toEqual([]);
+  const refused = await world.rest('PUT', '/connectors/strict/config', strict);
+  expect([refused.status, refused.body.message]).toEqual([400, expect.stringContaining('exactly.once.support')]);
+  await world.restartWorker();
+  expect(await errorsOf(strict)).toEqual([]);
+});
