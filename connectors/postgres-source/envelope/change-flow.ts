@@ -2,10 +2,11 @@
 
 import type { RecordHeader } from '../../contract/record.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
-import { JsonOutput } from '../values/json-output.ts';
+import type { JsonOutput } from '../values/json-output.ts';
 import type { ChangeFacts, Operation, RecordTarget, TableEncoder, TableFacts } from './change.ts';
 import { KeyWriter } from './key-writer.ts';
 import type { EnvelopeOptions } from './options.ts';
+import { recordOutput } from './record-output.ts';
 import type { TableColumns } from './table-columns.ts';
 
 /**
@@ -37,7 +38,7 @@ export class ChangeFlow implements TableEncoder {
   /** Old tuples have all columns of the key: what they lack says nothing about whether it changed. */
   readonly #knowsOldKey: boolean;
   readonly #format: ValueFormat;
-  readonly #out = new JsonOutput();
+  readonly #out = recordOutput;
 
   constructor(
     topic: string,

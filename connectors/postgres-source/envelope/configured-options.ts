@@ -8,6 +8,7 @@ import { type TopicNaming, topicNaming } from '../routing/topics.ts';
 import { debeziumModes, leanModes, type ValueModes } from '../values/modes.ts';
 import type { Operation } from './change.ts';
 import { type EnvelopeOptions, envelopeOptions } from './options.ts';
+import { sparseReports } from './sparse-reports.ts';
 
 /** What is known at run time alone. */
 export type EnvelopeSurroundings = Pick<EnvelopeOptions, 'types' | 'database' | 'version' | 'onUnrepresentable'>;
@@ -19,6 +20,7 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
   const keys = config['message.key.columns'];
   return envelopeOptions({
     ...surroundings,
+    onUnrepresentable: sparseReports(surroundings.onUnrepresentable),
     prefix: topics.prefix,
     format: config.format,
     topics,

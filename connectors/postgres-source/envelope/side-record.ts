@@ -1,17 +1,17 @@
 /** Records beside those of rows: what their formats share. */
 
 import type { ConnectSchema } from '../values/connect-schema.ts';
-import { JsonOutput } from '../values/json-output.ts';
+import type { JsonOutput } from '../values/json-output.ts';
 import type { RecordTarget } from './change.ts';
 import { schemaPrefix } from './envelope-schema.ts';
 import type { EnvelopeOptions } from './options.ts';
+import { recordOutput } from './record-output.ts';
 
 /** Writes records whose key and value are made by functions, with the schemas that the options ask for. */
 export class SideRecord {
   readonly #topic: string;
   readonly #keyPrefix: Buffer | null;
   readonly #valuePrefix: Buffer | null;
-  readonly #out = new JsonOutput(4096);
 
   constructor(topic: string, key: ConnectSchema, value: ConnectSchema, options: EnvelopeOptions) {
     const hasSchemas = options.format === 'debezium';
@@ -21,7 +21,7 @@ export class SideRecord {
   }
 
   put(target: RecordTarget, key: string, writeValue: (out: JsonOutput) => void): void {
-    const out = this.#out;
+    const out = recordOutput;
     out.restart();
     if (this.#keyPrefix !== null) out.raw(this.#keyPrefix);
     out.raw(Buffer.from(key));

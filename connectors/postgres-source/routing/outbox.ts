@@ -3,11 +3,12 @@
 import type { RecordHeader } from '../../contract/record.ts';
 import type { ChangeFacts, Operation, RecordTarget, TableEncoder, TableFacts } from '../envelope/change.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
+import { recordOutput } from '../envelope/record-output.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 import { hexByte } from '../values/base64.ts';
 import { compileType } from '../values/compile-type.ts';
 import { valueErrors } from '../values/error-codes.ts';
-import { JsonOutput } from '../values/json-output.ts';
+import type { JsonOutput } from '../values/json-output.ts';
 import { type WriteValue, writeString } from '../values/json-text.ts';
 import { oids } from '../values/type-oids.ts';
 import type { OutboxOptions } from './outbox-options.ts';
@@ -41,7 +42,6 @@ export class OutboxEncoder implements TableEncoder {
   readonly #headers: readonly PlacedColumn[];
   readonly #envelope: readonly PlacedColumn[];
   readonly #writePayload: WriteValue;
-  readonly #out = new JsonOutput();
   readonly #topics = new Map<string, string>();
 
   constructor(shape: TableShape, facts: TableFacts, outbox: OutboxOptions, options: EnvelopeOptions) {
@@ -66,7 +66,7 @@ export class OutboxEncoder implements TableEncoder {
   encode(change: ChangeFacts, _before: Tuple | null, after: Tuple | null, target: RecordTarget): void {
     if (change.op === 'u') this.#refuseUpdate();
     if ((change.op !== 'c' && change.op !== 'r') || after === null) return;
-    const out = this.#out;
+    const out = recordOutput;
     out.restart();
     const keyEnd = this.#text(out, after, this.#key);
     const isEmpty = this.#isEmpty(after);

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { definition } from '../../../../connectors/postgres-source/config.ts';
 import { compileTable } from '../../../../connectors/postgres-source/envelope/compile-table.ts';
 import { configuredOptions } from '../../../../connectors/postgres-source/envelope/configured-options.ts';
+import { sparseReports } from '../../../../connectors/postgres-source/envelope/sparse-reports.ts';
 import { facts, KeptRecords, shape, tuple, unchanged, type Value } from '../tuples.ts';
 
 const needed = {
@@ -120,4 +121,12 @@ test.each([
 ])('what an outbox cannot do is reported: %j', (settings) => {
   const result = definition.parse({ ...needed, 'topic.prefix': 'shop', ...(settings as Record<string, string>) });
   expect('problems' in result && result.problems.map(({ path }) => path)).toHaveLength(1);
+});
+
+test('values without a place are told at the first, the tenth, the hundredth', () => {
+  const told: string[] = [];
+  const report = sparseReports((place, reason) => told.push(`${place}: ${reason}`));
+  for (let i = 0; i < 150; i++) report('t.a', 'no');
+  report('t.b', 'no');
+  expect(told).toEqual(['t.a: no', 't.a: no; 10 times so far', 't.a: no; 100 times so far', 't.b: no']);
 });
