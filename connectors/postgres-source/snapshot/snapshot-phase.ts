@@ -86,7 +86,6 @@ export class SnapshotPhase {
   /** Appends what is there until the output is full; true when everything is read and stored as such. */
   async poll(output: SourceOutput, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options.context;
-    const endsAtMs = clock.monotonicMs() + longestPollMs;
     this.#mark(output);
     this.#facts.nowUs = clock.nowMs() * 1000;
     const startsInMs = this.#startedMs + this.#options.config['snapshot.delay.ms'] - clock.monotonicMs();
@@ -95,11 +94,12 @@ export class SnapshotPhase {
       return false;
     }
     const before = this.#reader.rowCount;
-    while (!signal.aborted && output.roomBytes > 0 && !this.#reader.isDone) {
+    // One for all waits of the poll: there are thousands in a second.
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(longestPollMs)]);
+    while (!ends.aborted && output.roomBytes > 0 && !this.#reader.isDone) {
       this.#append(output);
-      const leftMs = endsAtMs - clock.monotonicMs();
-      if (leftMs <= 0 || output.roomBytes <= 0 || this.#reader.isDone) break;
-      await this.#reader.arrival(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(leftMs))]));
+      if (output.roomBytes <= 0 || this.#reader.isDone) break;
+      await this.#reader.arrival(ends);
     }
     return this.#report(output, this.#reader.rowCount - before);
   }

@@ -184,9 +184,52 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     );
   });
 
+  test('reads tables of every kind, with short limits set for the role', async () => {
+    const wide = Array.from({ length: 1600 }, (_, i) => `c${i} bool`).join();
+    const odd = [
+      'CREATE SCHEMA "Odd. ""schema"',
+      String.raw`CREATE TABLE "Odd. ""schema"."a\b.ü ""t""" ("Key" int, "key" text, "ключ ." text, PRIMARY KEY ("Key"))`,
+      String.raw`INSERT INTO "Odd. ""schema"."a\b.ü ""t""" VALUES (1, E'line\nbreak \\N', '')`,
+      `CREATE TABLE "Odd. ""schema".wide (${wide})`,
+      'INSERT INTO "Odd. ""schema".wide (c0, c1599) VALUES (true, false)',
+      'CREATE TABLE "Odd. ""schema".numbers (n numeric, e text, PRIMARY KEY (n, e))',
+      `INSERT INTO "Odd. ""schema".numbers VALUES ('NaN', 'x'), (1.50, 'y')`,
+      'ALTER ROLE postgres SET statement_timeout = 1',
+      'ALTER ROLE postgres SET idle_in_transaction_session_timeout = 1',
+      'ALTER ROLE postgres SET lock_timeout = 1',
+    ];
+    for (const statement of odd) await server.query(statement);
+    const store = new SourceStore();
+    const settings = {
+      'schema.include.list': 'Odd\\. "schema',
+      'publication.name': `odd_${version}`,
+      'decimal.handling.mode': 'string',
+      'snapshot.max.threads': '3',
+    };
+    await run(store, { settings });
+    for (const each of ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout']) {
+      await server.query(`ALTER ROLE postgres RESET ${each}`);
+    }
+    const rows = values(store);
+    const of = (table: string) => rows.filter(({ source }) => source.table === table).map(({ after }) => after);
+    expect(of(String.raw`a\b.ü "t"`)).toEqual([{ Key: 1, key: 'line\nbreak \\N', 'ключ .': '' }]);
+    expect(of('wide')).toHaveLength(1);
+    expect(Object.keys(of('wide')[0])).toHaveLength(1600);
+    expect(of('wide')[0]).toMatchObject({ c0: true, c1: null, c1599: false });
+    expect(of('numbers')).toEqual([
+      // As Debezium writes it.
+      { n: 'NAN', e: 'x' },
+      { n: '1.50', e: 'y' },
+    ]);
+    expect(stored(store).isOpen).toBe(false);
+  });
+
   test('fails with what the server says', async () => {
     const failing = run(new SourceStore(), {
-      settings: { 'snapshot.select.statement.overrides.public.two': 'SELECT nothing FROM nowhere' },
+      settings: {
+        'table.include.list': 'public.two',
+        'snapshot.select.statement.overrides.public.two': 'SELECT nothing FROM nowhere',
+      },
     });
     await expect(failing).rejects.toMatchObject({ where: 'public.two', message: expect.stringContaining('nowhere') });
   });
