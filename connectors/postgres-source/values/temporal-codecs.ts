@@ -48,7 +48,11 @@ function timeCodec(modes: ValueModes, modifier: number): Codec {
   const write = timeWriter(modes.time, precision);
   switch (timeUnit(modes.time, precision)) {
     case 'structured':
-      return codec(structured('StructuredTime', clockParts, ['precision']), write, zeroStruct(clockParts));
+      return codec(
+        structured('StructuredTime', clockParts, ['precision']),
+        write,
+        zeroStruct(clockParts, ['precision']),
+      );
     case 'iso':
     case 'plain':
       return codec(time('string', 'IsoTime'), write, '"00:00:00Z"');
@@ -71,7 +75,8 @@ function timestampCodec(modes: ValueModes, modifier: number): Codec {
   switch (timestampUnit(modes.time, precision)) {
     case 'structured': {
       const parts = [...dateParts, ...clockParts];
-      return codec(structured('StructuredTimestamp', parts, ['specialValue', 'precision']), write, zeroStruct(parts));
+      const rest = ['specialValue', 'precision'];
+      return codec(structured('StructuredTimestamp', parts, rest), write, zeroStruct(parts, rest));
     }
     case 'iso':
     case 'plain':
@@ -94,21 +99,21 @@ function zonedTimestampCodec(modes: ValueModes, modifier: number): Codec {
   if (modes.time !== 'structured') return codec(time('string', 'ZonedTimestamp'), write, '"1970-01-01T00:00:00Z"');
   const parts = [...dateParts, ...clockParts, 'offsetSeconds'];
   const rest = ['zoneId', 'specialValue', 'precision'];
-  return codec(structured('StructuredZonedTimestamp', parts, rest), write, zeroStruct(parts));
+  return codec(structured('StructuredZonedTimestamp', parts, rest), write, zeroStruct(parts, rest));
 }
 
 function zonedTimeCodec(modes: ValueModes, modifier: number): Codec {
   const write = zonedTimeWriter(modes.time, precisionOfTime(modifier));
   if (modes.time !== 'structured') return codec(time('string', 'ZonedTime'), write, '"00:00:00Z"');
   const parts = [...clockParts, 'offsetSeconds'];
-  return codec(structured('StructuredZonedTime', parts, ['precision']), write, zeroStruct(parts));
+  return codec(structured('StructuredZonedTime', parts, ['precision']), write, zeroStruct(parts, ['precision']));
 }
 
 function intervalCodec(modes: ValueModes, modifier: number): Codec {
   if (modes.time === 'structured') {
     const parts = ['years', 'months', 'days', 'hours', 'minutes', 'seconds', 'nanos'];
     const schema = structured('StructuredDuration', parts, ['precision']);
-    return codec(schema, structuredDuration(precisionOfInterval(modifier)), zeroStruct(parts));
+    return codec(schema, structuredDuration(precisionOfInterval(modifier)), zeroStruct(parts, ['precision']));
   }
   const write = intervalWriter(modes.interval);
   if (modes.interval === 'string') return codec(time('string', 'Interval'), write, '"P0Y0M0DT0H0M0S"');
@@ -144,7 +149,9 @@ function partSchema(part: string): ConnectSchema {
   return { type: part === 'seconds' ? 'int64' : 'int32', optional: true };
 }
 
-function zeroStruct(parts: readonly string[]): string {
+/** The first day, midnight, no time at all; `rest` is null. */
+function zeroStruct(parts: readonly string[], rest: readonly string[]): string {
   const first = { year: 1970, month: 1, day: 1 } as Readonly<Record<string, number>>;
-  return JSON.stringify(Object.fromEntries(parts.map((part) => [part, first[part] ?? 0])));
+  const values = [...parts.map((part) => [part, first[part] ?? 0]), ...rest.map((part) => [part, null])];
+  return JSON.stringify(Object.fromEntries(values));
 }
