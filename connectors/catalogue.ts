@@ -4,6 +4,7 @@ import { type Catalogue, type ConnectorDefinition, configErrors, createCatalogue
 import type { SinkConnector } from './contract/sink.ts';
 import type { SourceConnector } from './contract/source.ts';
 import { definition as fileSource } from './file-source/config.ts';
+import { definition as postgresSource } from './postgres-source/config.ts';
 import { definition as s3Sink } from './s3-sink/config.ts';
 
 interface Entry {
@@ -16,6 +17,11 @@ interface Entry {
 /** One line per connector; a new one is added here and nowhere else. */
 export const connectorEntries: readonly Entry[] = [
   { definition: fileSource, folder: 'file-source', load: () => import('./file-source/index.ts') },
+  {
+    definition: postgresSource,
+    folder: 'postgres-source',
+    load: () => import('./postgres-source/index.ts'),
+  },
   { definition: s3Sink, folder: 's3-sink', load: () => import('./s3-sink/index.ts') },
 ];
 

@@ -12,7 +12,13 @@ describe('the examples', () => {
   test('are valid without any setting, all together', async () => {
     const { pipelines, problems } = await loadPipelines([folder], { catalogue, env: {} });
     expect(problems).toEqual([]);
-    expect(pipelines.map((each) => each.name)).toEqual(['access-logs', 'app-logs', 'file-archive', 'quickstart']);
+    expect(pipelines.map((each) => each.name)).toEqual([
+      'access-logs',
+      'app-logs',
+      'file-archive',
+      'postgres-to-s3',
+      'quickstart',
+    ]);
   });
 
   test('write below .millrace unless told otherwise', async () => {

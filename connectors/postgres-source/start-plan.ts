@@ -34,12 +34,18 @@ export function planStart(question: StartQuestion): StartPlan {
   const streams = mode === 'configuration_based' ? configured.streams : mode !== 'initial_only';
   const existing = slot === undefined ? 'create' : slot.walStatus === 'lost' ? 'replace' : 'keep';
   if (complaint !== undefined) {
+    // What a snapshot that was not finished has read so far is read again; nothing was promised of it.
+    const isOpenAgain = question.isSnapshotOpen && complaint.code === 'postgres/slot-lost';
     const repairs =
-      mode === 'when_needed' || mode === 'always' || (mode === 'configuration_based' && configured.repairs);
+      isOpenAgain ||
+      mode === 'when_needed' ||
+      mode === 'always' ||
+      (mode === 'configuration_based' && configured.repairs);
     if (!repairs) throw complaint;
     return { snapshot: 'new', streams, slot: existing };
   }
-  if (question.isSnapshotOpen) return { snapshot: 'resume', streams, slot: existing };
+  // What was read before a slot was made would miss the changes between.
+  if (question.isSnapshotOpen) return { snapshot: existing === 'keep' ? 'resume' : 'new', streams, slot: existing };
   const isFirst = stored === undefined;
   const snapshots = mode === 'configuration_based' ? isFirst && configured.snapshots : wants(mode, isFirst);
   return { snapshot: snapshots ? 'new' : 'none', streams, slot: existing };

@@ -64,7 +64,7 @@ describe('the catalogue', () => {
   test('an unknown connector says which there are', async () => {
     await expect(loadConnector('nope')).rejects.toMatchObject({
       code: 'config/unknown-connector',
-      fix: 'Use one of file, s3.',
+      fix: 'Use one of file, postgres, s3.',
     });
   });
 

@@ -9,11 +9,12 @@ import { TransactionCounter, TransactionRecords } from '../envelope/transaction-
 import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple } from '../pgoutput/events.ts';
 import { type StreamPosition, takenBefore } from '../position.ts';
 import type { TableShape, Tuple } from '../row.ts';
-import type { Tables } from './tables.ts';
+import type { SeenChanges, Tables } from './tables.ts';
 
 export interface ChangeWriterOptions {
   readonly tables: Tables;
   readonly target: RecordTarget;
+  readonly seen: SeenChanges;
   readonly envelope: EnvelopeOptions;
   /** Where the stream goes on. */
   readonly position: StreamPosition;
@@ -179,6 +180,7 @@ export class ChangeWriter implements ChangeEvents {
     const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
     const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
     if (encoder === null || !isTaken) return;
+    if (this.#options.seen.isSeen(shape.tableOid, this.#facts.transactionId ?? 0)) return;
     const { reselects, columns } = this.#options.envelope;
     if (reselects && op === 'u' && after !== null) {
       const name = (position: number) => `${shape.schema}.${shape.table}.${shape.columns[position]?.name}`;

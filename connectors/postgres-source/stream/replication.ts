@@ -11,7 +11,7 @@ import { Acknowledger } from './acknowledger.ts';
 import { ChangeWriter } from './change-writer.ts';
 import { Spool } from './spool.ts';
 import { StreamReader } from './stream-reader.ts';
-import type { Tables } from './tables.ts';
+import type { SeenChanges, Tables } from './tables.ts';
 
 export interface ReplicationOptions {
   readonly connection: ReplicationConnection;
@@ -24,6 +24,7 @@ export interface ReplicationOptions {
   readonly tables: Tables;
   readonly envelope: EnvelopeOptions;
   readonly target: RecordTarget;
+  readonly seen: SeenChanges;
   readonly hasTransactionRecords: boolean;
   readonly isMessageCaptured: (prefix: string) => boolean;
   /** Of `slot.stream.params`; they count more than ours. */

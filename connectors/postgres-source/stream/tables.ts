@@ -10,6 +10,13 @@ import { filledTuple, reselectQuery } from '../envelope/reselect.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import { isGone } from '../wire/server-errors.ts';
 
+/** Which changes a snapshot has told already. */
+export interface SeenChanges {
+  isSeen(tableOid: number, transactionId: number): boolean;
+  /** Everything before the position was told. */
+  passed(lsn: bigint): void;
+}
+
 export interface TablesOptions {
   readonly sql: CatalogPort;
   readonly types: TypeCatalog;

@@ -157,6 +157,71 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     await expect(task(settings, other).start()).rejects.toMatchObject({ code: 'postgres/other-server' });
   });
 
+  test('tables first, then what came meanwhile, each row once', async () => {
+    const { name, settings } = await newTable();
+    await server.query(`INSERT INTO ${name} SELECT i, 'before' FROM generate_series(1, 500) i`);
+    const store = new SourceStore();
+    const initial = { ...settings, 'snapshot.mode': 'initial' };
+    const first = await task(initial, store).start();
+    await server.query(`UPDATE ${name} SET t = 'meanwhile' WHERE id = 7`);
+    await first.until(() => store.records.length >= 200, 5_000);
+    await first.stop();
+    const second = await task(initial, store).start();
+    await second.until(() => second.rows.some(({ after }) => after?.['t'] === 'meanwhile'));
+    await server.query(`DELETE FROM ${name} WHERE id = 8`);
+    await second.until(() => second.rows.at(-1)?.op === 'd');
+    const folded = new Map<unknown, unknown>();
+    for (const { before, after } of second.rows) {
+      if (after === null) folded.delete(before?.['id']);
+      else folded.set(after?.['id'], after?.['t']);
+    }
+    expect(folded.size).toBe(499);
+    expect(folded.get(7)).toBe('meanwhile');
+    expect(second.rows[0]).toMatchObject({ op: 'r', source: { snapshot: 'first' } });
+    expect(second.rows.filter(({ op }) => op === 'r').length).toBeGreaterThanOrEqual(500);
+    // Once it is complete, a restart reads no table.
+    await second.stop();
+    const count = store.records.length;
+    const third = await task(initial, store).start();
+    await server.query(`INSERT INTO ${name} VALUES (1000, 'last')`);
+    await third.until(() => store.records.length > count);
+    expect(third.rows.at(-1)).toMatchObject({ op: 'c', after: { id: 1000 } });
+  });
+
+  test('a slot that was there before is read from where it is, without what the tables told already', async () => {
+    const { name, settings } = await newTable();
+    await server.query(`CREATE PUBLICATION pub_${tables} FOR TABLE ${name}`);
+    await server.query(`SELECT pg_create_logical_replication_slot('slot_${tables}', 'pgoutput')`);
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a'), (2, 'b')`);
+    const own = await task({ ...settings, 'snapshot.mode': 'initial' }).start();
+    await own.until(() => own.rows.length === 2);
+    await server.query(`INSERT INTO ${name} VALUES (3, 'c')`);
+    await own.until(() => own.rows.length === 3);
+    expect(own.rows.map(({ op, after }) => [op, after?.['id']])).toEqual([
+      ['r', 1],
+      ['r', 2],
+      ['c', 3],
+    ]);
+  });
+
+  test('a snapshot alone, and one anew when changes were lost', async () => {
+    const { name, settings } = await newTable();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a'), (2, 'b')`);
+    const alone = await task({ ...settings, 'snapshot.mode': 'initial_only' }).start({ once: true });
+    while ((await alone.poll()) !== 'finished');
+    expect(alone.rows.map(({ op }) => op)).toEqual(['r', 'r']);
+    await alone.stop();
+    await server.query(`SELECT pg_drop_replication_slot('slot_${tables}')`);
+    await server.query(`INSERT INTO ${name} VALUES (3, 'lost')`);
+    const again = await task({ ...settings, 'snapshot.mode': 'when_needed' }, alone.store).start();
+    await again.until(() => again.rows.length === 5);
+    expect(again.rows.slice(2).map(({ op, after }) => [op, after?.['id']])).toEqual([
+      ['r', 1],
+      ['r', 2],
+      ['r', 3],
+    ]);
+  });
+
   test('what cannot work is said at once, with what to do', async () => {
     const { settings } = await newTable();
     await server.query("CREATE ROLE plain LOGIN PASSWORD 'p'").catch(() => {});

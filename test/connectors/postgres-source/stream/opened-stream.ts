@@ -96,6 +96,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
         changes.push({ topic, key: parse(keyStart, keyEnd), ...parse(valueStart, valueEnd) });
       },
     },
+    seen: { isSeen: () => false, passed: () => {} },
     hasTransactionRecords: options.hasTransactionRecords ?? false,
     isMessageCaptured: () => true,
     parameters: new Map(),

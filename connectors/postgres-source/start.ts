@@ -1,0 +1,72 @@
+/** Begins: where the stream starts, with the slot as it must be, and whether tables are read first. */
+
+import type { Logger } from '../../core/base/logger.ts';
+import type { PostgresSourceConfig } from './config.ts';
+import type { StreamPosition } from './position.ts';
+import type { Session } from './session.ts';
+import { readSlot, slotComplaint } from './slot/slot-state.ts';
+import { createSlot } from './slot/take-slot.ts';
+import { planStart } from './start-plan.ts';
+
+export interface Beginning {
+  readonly snapshot: 'new' | 'resume' | 'none';
+  /** Whether changes are read behind the snapshot. */
+  readonly streams: boolean;
+  readonly position: StreamPosition;
+  /** Of the slot that was just made: tables can be read as of exactly where it begins. */
+  readonly slotSnapshot: string | undefined;
+}
+
+export interface BeginOptions {
+  readonly config: PostgresSourceConfig;
+  readonly session: Session;
+  readonly logger: Logger;
+  readonly isSnapshotOpen: boolean;
+}
+
+/** Rejects with what stands against going on: `postgres/slot-lost`, `postgres/other-server`, or what the server says. */
+export async function begin({ config, session, logger, isSnapshotOpen }: BeginOptions): Promise<Beginning> {
+  const { stored, slot, identity, server, replication } = session;
+  const strategy = config['offset.mismatch.strategy'];
+  const complaint = stored === undefined ? undefined : slotComplaint(stored, slot, identity, strategy);
+  const plan = planStart({
+    mode: config['snapshot.mode'],
+    configured: {
+      snapshots: config['snapshot.mode.configuration.based.snapshot.data'],
+      streams: config['snapshot.mode.configuration.based.start.stream'],
+      repairs: config['snapshot.mode.configuration.based.snapshot.on.data.error'],
+    },
+    stored: stored?.position,
+    isSnapshotOpen,
+    complaint,
+    slot,
+  });
+  const { snapshot, streams } = plan;
+  if (complaint !== undefined) logger.warn({ reason: complaint.message }, 'tables are read anew: changes are missing');
+  if (plan.slot !== 'keep') {
+    if (plan.slot === 'replace') await dropSlot(session);
+    const wish = { name: identity.slot, serverVersion: server.version, failover: config['slot.failover'] };
+    const { consistentLsn, snapshotName } = await createSlot(replication, wish);
+    logger.info({ slot: identity.slot, lsn: String(consistentLsn) }, 'the replication slot was created');
+    const position = { lsn: consistentLsn, partial: undefined };
+    return { snapshot, streams, position, slotSnapshot: snapshotName };
+  }
+  const confirmed = { lsn: slot?.confirmedLsn ?? 0n, partial: undefined };
+  const isGap = stored !== undefined && confirmed.lsn > stored.position.lsn;
+  const trustsSlot = strategy === 'trust_slot' || (strategy === 'trust_greater_lsn' && isGap);
+  const goesOn = stored !== undefined && complaint === undefined && !trustsSlot;
+  return { snapshot, streams, position: goesOn ? stored.position : confirmed, slotSnapshot: undefined };
+}
+
+/** Where the server's log ends now. */
+export async function endOfLog({ sql, server }: Session): Promise<bigint> {
+  const now = server.isStandby ? 'pg_last_wal_replay_lsn' : 'pg_current_wal_flush_lsn';
+  const [row] = await sql.query(`SELECT pg_catalog.${now}() - '0/0'::pg_lsn AS lsn`);
+  return BigInt(row?.['lsn'] ?? 0);
+}
+
+/** Nothing happens where there is none. */
+export async function dropSlot({ sql, identity }: Session): Promise<void> {
+  if ((await readSlot(sql, identity.slot)) === undefined) return;
+  await sql.query('SELECT pg_catalog.pg_drop_replication_slot($1)', [identity.slot]);
+}

@@ -1,0 +1,175 @@
+/** The stream as part of a task: polls that append what is there, and the position behind it; the slot follows what is durable. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { SourceOutput, SourcePosition, SourceTaskContext } from '../../contract/source.ts';
+import type { PostgresSourceConfig } from '../config.ts';
+import { HeartbeatRecords } from '../envelope/heartbeat-records.ts';
+import { decodePosition, type StreamPosition } from '../position.ts';
+import type { RecordSink } from '../record-sink.ts';
+import type { Session } from '../session.ts';
+import { Replication } from './replication.ts';
+import { streamOptions } from './stream-settings.ts';
+import type { SeenChanges, Tables } from './tables.ts';
+
+export interface StreamPhaseOptions {
+  readonly config: PostgresSourceConfig;
+  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges'>;
+  readonly session: Session;
+  readonly tables: Tables;
+  readonly sink: RecordSink;
+  /** Where the stream goes on. */
+  readonly position: StreamPosition;
+  /** Changes that a snapshot has told already. */
+  readonly seen: SeenChanges;
+  /** In a bounded run: where the server's log ended when it began. */
+  readonly goalLsn: bigint | undefined;
+  readonly spoolFolder: string;
+  /** What is stored for a position. */
+  storedAs(position: StreamPosition): SourcePosition;
+}
+
+/** A poll without anything to append comes back after this time. */
+const longestPollMs = 1000;
+
+/** How long a poll that has changes waits for more of them. */
+const lingerMs = 2;
+
+/** Reading that goes on for longer lets the rest of its thread have a turn. */
+const longestTurnMs = 10;
+
+/** How often a position is stored that has moved without any change. */
+const idlePositionMs = 5000;
+
+export class StreamPhase {
+  readonly #options: StreamPhaseOptions;
+  readonly #stream: Replication;
+  readonly #heartbeats: HeartbeatRecords;
+  #storedLsn = 0n;
+  #nextIdleMs = 0;
+  #nextHeartbeatMs = Number.POSITIVE_INFINITY;
+  #yieldedAtMs = 0;
+
+  /** Starts the stream. What the server refuses comes with the first poll. */
+  constructor(options: StreamPhaseOptions) {
+    const { config, context, session, tables, sink, position, seen, spoolFolder } = options;
+    this.#options = options;
+    this.#heartbeats = new HeartbeatRecords(session.envelope);
+    if (config['heartbeat.interval.ms'] > 0) this.#nextHeartbeatMs = context.clock.monotonicMs();
+    const { clock } = context;
+    this.#stream = Replication.start({
+      ...streamOptions(config, session),
+      ...{ clock, position, target: sink, tables, seen, spoolFolder },
+    });
+  }
+
+  /** Appends what is there until the output is full. The sink is open on the output. */
+  async poll(output: SourceOutput, signal: AbortSignal): Promise<'more' | 'finished'> {
+    const { clock } = this.#options.context;
+    const endsAtMs = clock.monotonicMs() + longestPollMs;
+    const { writer } = this.#stream;
+    const before = writer.changeCount;
+    let firstChangeMs: number | undefined;
+    while (!signal.aborted && output.roomBytes > 0) {
+      const isQuiet = await this.#read(output);
+      const nowMs = clock.monotonicMs();
+      if (writer.changeCount > before) firstChangeMs ??= nowMs;
+      this.#beat();
+      if (isQuiet && firstChangeMs === undefined) {
+        if (this.#isIdlePositionDue()) break;
+        if (this.#isFinished()) return this.#end(output);
+      }
+      // The server sends row by row: what comes within a moment shares what a poll costs.
+      const leftMs = (firstChangeMs === undefined ? endsAtMs : firstChangeMs + lingerMs) - nowMs;
+      if (leftMs <= 0) break;
+      if (isQuiet) await this.#wait(leftMs, signal);
+    }
+    this.#report(output, writer.changeCount > before);
+    return 'more';
+  }
+
+  /** These positions are durable. */
+  committed(offsets: readonly SourcePosition[]): void {
+    const { config } = this.#options;
+    if (config['lsn.flush.mode'] === 'manual' || !config['flush.lsn.source']) return;
+    for (const { offset } of offsets) {
+      const stored = offset === null ? undefined : decodePosition(offset);
+      if (stored !== undefined) this.#stream.acknowledger.flushed(stored.position.lsn);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#stream.close();
+  }
+
+  /** Takes what is there until the output is full; true when nothing more is. */
+  async #read(output: SourceOutput): Promise<boolean> {
+    const { reader } = this.#stream;
+    const { clock } = this.#options.context;
+    while (output.roomBytes > 0) {
+      const step = reader.step();
+      if (step === 'nothing') return true;
+      if (step === 'unsettled') await reader.settle();
+      if (clock.monotonicMs() - this.#yieldedAtMs > longestTurnMs) {
+        await nextTurn();
+        this.#yieldedAtMs = clock.monotonicMs();
+      }
+    }
+    return false;
+  }
+
+  async #wait(leftMs: number, signal: AbortSignal): Promise<void> {
+    const dueMs = Math.min(this.#nextHeartbeatMs - this.#options.context.clock.monotonicMs(), leftMs);
+    await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)));
+  }
+
+  /** The server's log went on without anything that is captured: its slot should move too. */
+  #isIdlePositionDue(): boolean {
+    const { reader } = this.#stream;
+    if (reader.quietLsn <= this.#storedLsn) return false;
+    return reader.isAnswerWanted || this.#options.context.clock.monotonicMs() >= this.#nextIdleMs;
+  }
+
+  #report(output: SourceOutput, hasChanges: boolean): void {
+    const { writer, reader } = this.#stream;
+    const { context, seen, storedAs } = this.#options;
+    const { clock, gauges } = context;
+    if (!hasChanges && !this.#isIdlePositionDue()) return;
+    writer.idle(reader.quietLsn);
+    reader.isAnswerWanted = false;
+    const position = writer.positionNow();
+    const { partition, offset } = storedAs(position);
+    output.position(partition, offset);
+    seen.passed(position.lsn);
+    this.#storedLsn = position.lsn;
+    this.#nextIdleMs = clock.monotonicMs() + idlePositionMs;
+    if (hasChanges) gauges.set('source_lag_ms', Math.max(0, clock.nowMs() - Math.floor(writer.sourceTimeUs / 1000)));
+  }
+
+  #beat(): void {
+    const { context, config, session, sink } = this.#options;
+    const { clock, logger } = context;
+    if (clock.monotonicMs() < this.#nextHeartbeatMs) return;
+    this.#nextHeartbeatMs = clock.monotonicMs() + config['heartbeat.interval.ms'];
+    this.#heartbeats.put(sink, clock.nowMs());
+    const query = config['heartbeat.action.query'];
+    if (query === undefined) return;
+    session.sql.query(query).catch((error: unknown) => {
+      logger.warn({ error: String(error) }, 'the query of the heartbeat failed');
+    });
+  }
+
+  #isFinished(): boolean {
+    const { goalLsn } = this.#options;
+    if (goalLsn === undefined) return false;
+    const { reader, writer, acknowledger } = this.#stream;
+    if (reader.quietLsn >= goalLsn || writer.position.lsn >= goalLsn) return true;
+    // A server that has nothing to send says where its log ends only when it is asked.
+    acknowledger.ask();
+    return false;
+  }
+
+  #end(output: SourceOutput): 'finished' {
+    this.#report(output, true);
+    return 'finished';
+  }
+}

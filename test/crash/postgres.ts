@@ -1,0 +1,271 @@
+/**
+ * Change data capture under fire: a database is written to while what captures it is killed again and again, as a whole or a
+ * thread, and while its connections are cut at the server. Then it runs to its end, and the changes in the topic must be
+ * those of the database: each once, in order, and folded equal to its table.
+ *
+ *   node test/crash/postgres.ts --kills 100 --seed 7 --version 18
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type PostgresServer, type PostgresVersion, startPostgres } from '../kits/postgres-server.ts';
+import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
+import { seededRandom } from './random.ts';
+import { readTopic } from './topic.ts';
+
+export interface PostgresRunOptions {
+  readonly version: PostgresVersion;
+  readonly kills: number;
+  readonly seed: number;
+  /** Rows of the table before the first start. */
+  readonly rows: number;
+  readonly longestRunMs?: number;
+  readonly onProgress?: (text: string) => void;
+}
+
+export interface PostgresReport {
+  readonly kills: Readonly<Record<Victim, number>>;
+  /** Changes that the database has committed, rows of before the first start among them. */
+  readonly written: number;
+  readonly arrived: number;
+  /** Of those that no read of the table can have seen instead. */
+  readonly missing: number;
+  readonly duplicates: number;
+  readonly outOfOrder: number;
+  /** Rows in which the folded changes differ from the table. */
+  readonly different: number;
+  readonly examples: readonly string[];
+}
+
+type Victim = 'process' | 'thread' | 'connection';
+
+const victims: readonly Victim[] = ['process', 'thread', 'connection'];
+const threadKiller = { NODE_OPTIONS: `--import=${new URL('./thread-killer.ts', import.meta.url).href}` };
+const topic = 'p.public.items';
+
+export async function runPostgres(options: PostgresRunOptions): Promise<PostgresReport> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-postgres-run-'));
+  const server = await startPostgres({ version: options.version, settings: { logical_decoding_work_mem: '64kB' } });
+  try {
+    return await run(options, server, folder);
+  } finally {
+    await server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function run(options: PostgresRunOptions, server: PostgresServer, folder: string): Promise<PostgresReport> {
+  const random = seededRandom(options.seed);
+  // Every version of a row is another number, over all rows: a change is told by it.
+  await server.query('CREATE TABLE items (id bigint PRIMARY KEY, version bigint, filler text)');
+  await server.query('CREATE SEQUENCE versions');
+  await server.query(
+    `INSERT INTO items SELECT i, nextval('versions'), repeat('x', 50) FROM generate_series(1, ${options.rows}) i`,
+  );
+  const pipeline = join(folder, 'pipeline.yaml');
+  writeFileSync(pipeline, pipelineText(server));
+  const dataDir = join(folder, 'data');
+  const start = async (more: readonly string[] = []): Promise<MillraceChild> => {
+    const ports = ['--listen', `127.0.0.1:${await freePort()}`, '--rest', `127.0.0.1:${await freePort()}`];
+    return startMillrace(
+      ['up', pipeline, '--data-dir', dataDir, ...ports, '--log-level', 'warn', ...more],
+      threadKiller,
+    );
+  };
+  const writer = new Writer(server, random, options.rows);
+  const writing = writer.start();
+  const kills = await killAgainAndAgain(options, server, start, random).finally(() => writer.stop());
+  await writing;
+  const last = await start(['--once']);
+  const ended = await last.ended;
+  if (ended !== 0) throw new Error(`the last run ended with ${ended}:\n${last.output()}`);
+  return { kills, ...(await judge(server, dataDir, writer.versions)) };
+}
+
+function pipelineText(server: PostgresServer): string {
+  return [
+    'pipeline: p',
+    'source:',
+    '  connector: postgres',
+    `  database.url: ${server.url}`,
+    '  topic.prefix: p',
+    '  table.include.list: public\\.items',
+    '  snapshot.chunk.bytes: 64KiB',
+    '  tombstones.on.delete: false',
+    '  key.converter.schemas.enable: false',
+    '  value.converter.schemas.enable: false',
+    'topics:',
+    `  ${topic}: { partitions: 1 }`,
+    '',
+  ].join('\n');
+}
+
+/** Transactions of one to many statements, some rolled back, with savepoints; writes down the versions it has committed. */
+class Writer {
+  /** What became of each version: rows that were there before have theirs in order. */
+  readonly versions = new Set<number>();
+  readonly #server: PostgresServer;
+  readonly #random: () => number;
+  #nextId: number;
+  #isStopped = false;
+
+  constructor(server: PostgresServer, random: () => number, rows: number) {
+    this.#server = server;
+    this.#random = random;
+    this.#nextId = rows + 1;
+    for (let version = 1; version <= rows; version += 1) this.versions.add(version);
+  }
+
+  async start(): Promise<void> {
+    const client = await this.#server.connect();
+    while (!this.#isStopped) {
+      await client.query('BEGIN');
+      const written: number[] = [];
+      const isLarge = this.#random() < 0.03;
+      for (let left = isLarge ? 300 : 1 + Math.floor(this.#random() * 5); left > 0; left -= 1) {
+        if (this.#random() < 0.1) {
+          await client.query('SAVEPOINT s');
+          await this.#change(client);
+          await client.query('ROLLBACK TO s');
+        }
+        written.push(...(await this.#change(client)));
+      }
+      const isUndone = this.#random() < 0.1;
+      await client.query(isUndone ? 'ROLLBACK' : 'COMMIT');
+      if (!isUndone) for (const version of written) this.versions.add(version);
+      await sleep(this.#random() * 4);
+    }
+    await client.end();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #change(client: Awaited<ReturnType<PostgresServer['connect']>>): Promise<number[]> {
+    const chance = this.#random();
+    const some = 1 + Math.floor(this.#random() * this.#nextId);
+    const [text, values]: [string, unknown[]] =
+      chance < 0.5
+        ? ["INSERT INTO items VALUES ($1, nextval('versions'), repeat('n', 50)) RETURNING version", [this.#nextId++]]
+        : chance < 0.85
+          ? ["UPDATE items SET version = nextval('versions') WHERE id = $1 RETURNING version", [some]]
+          : ['DELETE FROM items WHERE id = $1 RETURNING NULL AS version', [some]];
+    const { rows } = await client.query<{ version: string | null }>(text, values);
+    return rows.flatMap(({ version }) => (version === null ? [] : [Number(version)]));
+  }
+}
+
+async function killAgainAndAgain(
+  options: PostgresRunOptions,
+  server: PostgresServer,
+  start: () => Promise<MillraceChild>,
+  random: () => number,
+): Promise<Record<Victim, number>> {
+  const kills = { process: 0, thread: 0, connection: 0 };
+  let child = await start();
+  for (let kill = 1; kill <= options.kills; kill += 1) {
+    await Promise.race([sleep(300 + random() * ((options.longestRunMs ?? 4_000) - 300)), child.ended]);
+    if (child.process.exitCode !== null) throw new Error(`it ended by itself:\n${child.output()}`);
+    const victim = victims[Math.floor(random() * victims.length)] ?? 'process';
+    kills[victim] += 1;
+    if (victim === 'process') {
+      await child.kill();
+      child = await start();
+    } else if (victim === 'connection') {
+      await server.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'millrace %'",
+      );
+    } else if (/^pipeline /m.test(child.output())) {
+      child.process.kill('SIGUSR2');
+    }
+    options.onProgress?.(`kill ${kill} of ${options.kills}: ${victim}`);
+  }
+  await child.kill();
+  return kills;
+}
+
+interface Change {
+  readonly op: string;
+  readonly before: { readonly id: number } | null;
+  readonly after: { readonly id: number; readonly version: number } | null;
+}
+
+async function judge(
+  server: PostgresServer,
+  dataDir: string,
+  versions: ReadonlySet<number>,
+): Promise<Omit<PostgresReport, 'kills'>> {
+  const seen = new Set<number>();
+  const folded = new Map<number, number>();
+  const examples: string[] = [];
+  let [arrived, duplicates, outOfOrder, different] = [0, 0, 0, 0];
+  /** The snapshot has seen no later one: all behind it must come from the log. */
+  let lastRead = 0;
+  const note = (what: string) => {
+    if (examples.length < 10) examples.push(what);
+  };
+  await readTopic(dataDir, topic, (value) => {
+    const { op, before, after } = JSON.parse(value.toString()) as Change;
+    arrived += 1;
+    if (after === null) {
+      if (before === null || !folded.delete(before.id)) {
+        duplicates += 1;
+        note(`${op} of ${before?.id}, which is not there`);
+      }
+      return;
+    }
+    if (seen.has(after.version)) {
+      duplicates += 1;
+      note(`version ${after.version} of ${after.id} twice, the second time by ${op}`);
+    }
+    seen.add(after.version);
+    if (op === 'r') lastRead = Math.max(lastRead, after.version);
+    const known = folded.get(after.id);
+    if (known !== undefined && known > after.version) {
+      outOfOrder += 1;
+      note(`version ${after.version} of ${after.id} behind ${known}`);
+    }
+    folded.set(after.id, after.version);
+  });
+  // What a row was changed to before the snapshot read it need not be told.
+  const missing = [...versions].filter((version) => version > lastRead && !seen.has(version));
+  for (const version of missing) note(`version ${version} is missing`);
+  const table = await server.query('SELECT id, version FROM items');
+  for (const row of table) {
+    const [id, version] = [Number(row['id']), Number(row['version'])];
+    if (folded.get(id) !== version) {
+      different += 1;
+      note(`row ${id} is ${version}, and ${folded.get(id)} by its changes`);
+    }
+    folded.delete(id);
+  }
+  for (const id of folded.keys()) note(`row ${id} is gone, and there by its changes`);
+  different += folded.size;
+  return { written: versions.size, arrived, missing: missing.length, duplicates, outOfOrder, different, examples };
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      kills: { type: 'string', default: '100' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      rows: { type: 'string', default: '50000' },
+      version: { type: 'string', default: '18' },
+    },
+  });
+  console.log(`seed ${values.seed}`);
+  const report = await runPostgres({
+    version: values.version === '15' ? 15 : 18,
+    kills: Number(values.kills),
+    seed: Number(values.seed),
+    rows: Number(values.rows),
+    onProgress: (text) => console.log(text),
+  });
+  console.log(JSON.stringify(report, null, 2));
+  const { missing, duplicates, outOfOrder, different } = report;
+  process.exitCode = missing + duplicates + outOfOrder + different === 0 ? 0 : 1;
+}
