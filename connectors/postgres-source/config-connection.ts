@@ -35,23 +35,6 @@ export function connectionFields() {
       example: 'shop',
     }),
     ...tlsFields(),
-    'database.tcpKeepAlive': field.boolean({
-      doc: 'Let the operating system probe connections that say nothing.',
-      default: true,
-      importance: 'low',
-      group,
-    }),
-    'database.query.timeout.ms': field.duration({
-      doc: 'How long a query about the catalog may take; 0 for no limit. Reading tables has no limit.',
-      default: 600_000,
-      importance: 'low',
-      group,
-    }),
-    'database.initial.statements': field.string({
-      doc: 'SQL statements for every new connection but the one that reads the log, divided by semicolons; `;;` is a semicolon. For session parameters.',
-      importance: 'low',
-      group,
-    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { withoutEffect } from './config-fields.ts';
 
 const buffers = 'changes pass through buffers that are bounded by bytes';
 const oneSnapshot = 'every part of a table is read as of one moment, without locks that anybody would wait for';
+const noSignals = 'signals are not read, so there are no incremental snapshots';
 const copy = 'tables are read by COPY, which streams';
 
 export function idleFields() {
@@ -20,14 +21,24 @@ export function idleFields() {
     'snapshot.lock.timeout.ms': oneSnapshot,
     'snapshot.max.threads.multiplier': 'the size of the parts is snapshot.chunk.bytes',
     'legacy.snapshot.max.threads': 'tables are always read in parts',
-    'incremental.snapshot.allow.schema.changes': 'schema changes are always allowed',
-    'incremental.snapshot.watermarking.strategy': 'watermarks are logical messages and leave no rows behind',
-    'signal.poll.interval.ms': 'signals are read with the changes',
+    'incremental.snapshot.allow.schema.changes': noSignals,
+    'incremental.snapshot.watermarking.strategy': noSignals,
+    'signal.data.collection': noSignals,
+    'signal.enabled.channels': noSignals,
+    'signal.poll.interval.ms': noSignals,
+    'incremental.snapshot.chunk.size': noSignals,
+    'read.only': 'no watermarks are written to the database',
     'schema.refresh.mode': 'the shape of a row is the one the stream describes',
     'event.processing.failure.handling.mode': 'errors.tolerance says what happens to changes that cannot be handled',
     'event.converting.failure.handling.mode': 'unrepresentable.handling.mode says it',
     'errors.max.retries': 'what may succeed later is repeated until it does',
     'retriable.restart.connector.wait.ms': 'pauses grow and are bounded by themselves',
+    'status.update.interval.ms': 'the server is told as often as its wal_sender_timeout asks for',
+    'xmin.fetch.interval.ms': 'source.xmin is always null',
+    'database.query.timeout.ms': 'questions to the catalog have no limit',
+    'database.tcpKeepAlive': 'connections are always probed',
+    'snapshot.mode.configuration.based.snapshot.schema': 'there is no schema history',
+    'snapshot.mode.configuration.based.snapshot.on.schema.error': 'there is no schema history',
     'lsn.flush.timeout.ms': 'the slot is moved without waiting',
     'lsn.flush.timeout.action': 'the slot is moved without waiting',
     'connection.validation.timeout.ms': 'connecting has a limit of its own',
@@ -49,6 +60,8 @@ export const refused: Readonly<Record<string, string>> = {
   'snapshot.query.mode.custom.name': javaClass,
   'snapshot.query.mode': 'use snapshot.select.statement.overrides',
   'database.connection.factory.class': javaClass,
+  'database.initial.statements':
+    'the settings of sessions decide how values are printed; set others for the role with ALTER ROLE',
   'database.sslfactory': 'use database.sslmode; require encrypts without checking the certificate',
   'sourceinfo.struct.maker': javaClass,
   'transaction.metadata.factory': javaClass,
@@ -60,7 +73,7 @@ export const refused: Readonly<Record<string, string>> = {
   'topic.heartbeat.name': 'the heartbeat topic is named by topic.heartbeat.prefix',
   'notification.enabled.channels': 'progress is in the log and the metrics',
   'notification.*': 'progress is in the log and the metrics',
-  'signal.*': 'signals come from a table',
+  'signal.*': noSignals,
   'openlineage.*': 'there is no OpenLineage integration',
   'driver.*': 'there is no JDBC driver',
   'internal.*': 'these are not meant to be set',

@@ -99,13 +99,6 @@ export function publicationFields() {
 
 export function streamFields() {
   return {
-    'status.update.interval.ms': field.duration({
-      doc: 'The longest time between two reports to the server. They come more often where the server’s wal_sender_timeout asks for it.',
-      default: 10_000,
-      min: 100,
-      importance: 'low',
-      group: group.stream,
-    }),
     'heartbeat.interval.ms': field.duration({
       doc: 'How often a record goes to the heartbeat topic; 0 for never. The slot moves without them.',
       default: 0,
@@ -127,12 +120,6 @@ export function streamFields() {
       default: true,
       importance: 'low',
       deprecated: 'Use lsn.flush.mode.',
-      group: group.stream,
-    }),
-    'xmin.fetch.interval.ms': field.duration({
-      doc: 'How often `source.xmin` of records is read from the slot; 0 leaves it null.',
-      default: 0,
-      importance: 'low',
       group: group.stream,
     }),
     'max.queue.size.in.bytes': field.bytes({

@@ -3,7 +3,7 @@
 import { field } from '../../config/fields/kinds.ts';
 import { patterns } from './config-fields.ts';
 
-const group = { snapshot: 'Snapshots', signals: 'Signals and incremental snapshots' } as const;
+const group = 'Snapshots';
 
 export function snapshotFields() {
   return {
@@ -14,23 +14,23 @@ export function snapshotFields() {
         default: 'initial',
         importance: 'high',
         also: { never: 'no_data' },
-        group: group.snapshot,
+        group,
       },
     ),
     'snapshot.include.collection.list': patterns({
       doc: 'Tables to read, as `schema.table`; all captured tables unless given.',
-      group: group.snapshot,
+      group,
     }),
     'snapshot.select.statement.overrides': field.list({
       doc: 'Tables that are read by a statement of yours, as `schema.table`.',
       default: [],
-      group: group.snapshot,
+      group,
     }),
     'snapshot.select.statement.overrides.(table)': field.family(
       /^snapshot\.select\.statement\.overrides\..+$/,
       field.string({
         doc: 'The statement for the table, whose result has the table’s columns in any order.',
-        group: group.snapshot,
+        group,
         example: 'SELECT * FROM public.orders WHERE NOT deleted',
       }),
     ),
@@ -39,82 +39,44 @@ export function snapshotFields() {
       default: 1,
       min: 1,
       max: 64,
-      group: group.snapshot,
+      group,
     }),
     'snapshot.chunk.bytes': field.bytes({
       doc: 'The size on disk of the parts in which a table is read. A restart reads again only parts that were not finished.',
       default: 2 ** 26,
       min: 2 ** 13,
       importance: 'low',
-      group: group.snapshot,
+      group,
     }),
     'snapshot.tables.order.by.row.count': field.choice(['disabled', 'ascending', 'descending'], {
       doc: 'Read small tables first, or large ones, by the server’s estimate; else by their names.',
       default: 'disabled',
       importance: 'low',
-      group: group.snapshot,
+      group,
     }),
     'snapshot.delay.ms': field.duration({
       doc: 'How long to wait before the first table is read.',
       default: 0,
       importance: 'low',
-      group: group.snapshot,
+      group,
     }),
     'streaming.delay.ms': field.duration({
       doc: 'How long to wait after the last table before changes are read.',
       default: 0,
       importance: 'low',
-      group: group.snapshot,
+      group,
     }),
     ...configurationFields(),
   };
 }
 
 function configurationFields() {
-  const flag = (doc: string) => field.boolean({ doc, default: false, importance: 'low', group: group.snapshot });
+  const flag = (doc: string) => field.boolean({ doc, default: false, importance: 'low', group });
   return {
     'snapshot.mode.configuration.based.snapshot.data': flag('For `configuration_based`: read tables.'),
-    'snapshot.mode.configuration.based.snapshot.schema': flag(
-      'For `configuration_based`: read the structure of tables, which happens anyway.',
-    ),
     'snapshot.mode.configuration.based.start.stream': flag('For `configuration_based`: go on with the changes.'),
-    'snapshot.mode.configuration.based.snapshot.on.schema.error': flag(
-      'For `configuration_based`: no error here, there is no schema history.',
-    ),
     'snapshot.mode.configuration.based.snapshot.on.data.error': flag(
       'For `configuration_based`: read tables when the changes since the stored position are gone.',
     ),
-  };
-}
-
-export function signalFields() {
-  return {
-    'signal.data.collection': field.string({
-      doc: 'The table whose inserts are signals, as `schema.table`, with the columns id, type and data.',
-      group: group.signals,
-      example: 'public.debezium_signal',
-    }),
-    'signal.enabled.channels': field.list({
-      doc: 'Where signals come from: `source`, the table.',
-      default: ['source'],
-      importance: 'low',
-      group: group.signals,
-      check: (list) =>
-        list.every((each) => each === 'source')
-          ? undefined
-          : { message: 'there is only the channel source', fix: 'Write source and insert signals into a table.' },
-    }),
-    'incremental.snapshot.chunk.size': field.int({
-      doc: 'Rows read at a time while changes go on.',
-      default: 1024,
-      min: 1,
-      max: 1_000_000,
-      group: group.signals,
-    }),
-    'read.only': field.boolean({
-      doc: 'Write nothing to the database, also no logical messages.',
-      default: false,
-      group: group.signals,
-    }),
   };
 }

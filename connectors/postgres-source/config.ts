@@ -7,7 +7,7 @@ import { checkOutbox, outboxFields } from './config-outbox.ts';
 import { recordFields, topicFields, valueFields } from './config-records.ts';
 import { idleFields, refused } from './config-refused.ts';
 import { publicationFields, slotFields, streamFields } from './config-replication.ts';
-import { signalFields, snapshotFields } from './config-snapshot.ts';
+import { snapshotFields } from './config-snapshot.ts';
 import { missingParts } from './database-address.ts';
 
 /** Of which only one can count. */
@@ -36,7 +36,6 @@ export const definition = defineConnector({
     ...columnFields(),
     ...outboxFields(),
     ...snapshotFields(),
-    ...signalFields(),
     ...slotFields(),
     ...publicationFields(),
     ...streamFields(),
@@ -54,9 +53,6 @@ export const definition = defineConnector({
     for (const [include, exclude] of exclusive) {
       if (config[include] === undefined || config[exclude] === undefined) continue;
       report(exclude, `${include} is given too, and only one of the two can count`, 'Remove one of them.');
-    }
-    if (config['heartbeat.action.query'] !== undefined && config['read.only']) {
-      report('heartbeat.action.query', 'read.only forbids statements that write', 'Remove one of them.');
     }
   },
 });

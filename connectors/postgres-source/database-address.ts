@@ -18,7 +18,6 @@ export interface DatabaseAddress {
   readonly sslCertificate: string | undefined;
   readonly sslKey: string | undefined;
   readonly sslPassword: Secret | undefined;
-  readonly tcpKeepAlive: boolean;
 }
 
 /** The settings it is made of. */
@@ -34,7 +33,6 @@ export interface AddressSettings {
   readonly 'database.sslcert': string | undefined;
   readonly 'database.sslkey': string | undefined;
   readonly 'database.sslpassword': Secret | undefined;
-  readonly 'database.tcpKeepAlive': boolean;
 }
 
 const defaultPort = 5432;
@@ -55,7 +53,6 @@ export function addressOf(settings: AddressSettings): DatabaseAddress {
     sslCertificate: settings['database.sslcert'] ?? url.parameter('sslcert'),
     sslKey: settings['database.sslkey'] ?? url.parameter('sslkey'),
     sslPassword: settings['database.sslpassword'] ?? secretOf(url.parameter('sslpassword')),
-    tcpKeepAlive: settings['database.tcpKeepAlive'],
   };
 }
 

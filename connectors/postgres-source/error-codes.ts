@@ -38,6 +38,11 @@ export const postgresErrors = defineErrors('postgres', {
     fix: 'Create or change the publication as the message says, or let publication.autocreate.mode do it.',
     retriable: false,
   },
+  'too-many-tables': {
+    meaning: 'More tables are captured than guardrail.collections.max allows.',
+    fix: 'Capture fewer with table.include.list, or raise guardrail.collections.max.',
+    retriable: false,
+  },
   protocol: {
     meaning: 'The replication stream says something that cannot be understood.',
     fix: 'Restart the connector; if it happens again, report it with the version of the server.',

@@ -14,8 +14,6 @@ interface Examination {
   readonly database: string;
   /** Captured ones. */
   readonly tables: readonly CatalogTable[];
-  /** The table of the signals; undefined when there is none, or none is wanted. */
-  readonly signals: CatalogTable | undefined;
   readonly publication: Publication | null;
   readonly slot: SlotState | undefined;
   readonly wish: Parameters<typeof planPublication>[1];
@@ -30,7 +28,6 @@ const settings: Readonly<Record<string, string>> = {
   slot: 'slot.name',
   publication: 'publication.name',
   tables: 'table.include.list',
-  'signal.data.collection': 'signal.data.collection',
 };
 
 export function findings(examination: Examination): Finding[] {
@@ -199,14 +196,11 @@ function publicationFindings({ publication, wish }: Examination): Finding[] {
   ];
 }
 
-function tableFindings({ tables, signals, server, wish }: Examination): Finding[] {
+function tableFindings({ tables, server, wish }: Examination): Finding[] {
   if (tables.length === 0) {
     return [warning('tables', 'no table is captured: check table.include.list and schema.include.list')];
   }
   const found = tables.flatMap((table) => [...rightFindings(table, server), ...identityFindings(table, wish)]);
-  if (wish.hasSignals && signals === undefined) {
-    found.push(problem('signal.data.collection', 'the table of the signals is not there'));
-  }
   return found.length > 0 ? found : [ok('tables', `${tables.length} captured, each readable and with an identity`)];
 }
 

@@ -31,7 +31,6 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
       server,
       database: connect.database,
       tables,
-      signals,
       publication: await publication(sql, config['publication.name'], server.version),
       slot: await readSlot(sql, config['slot.name']),
       slotName: config['slot.name'],

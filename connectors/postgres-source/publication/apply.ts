@@ -25,6 +25,7 @@ export interface ApplyOptions {
 export async function applyPublication(options: ApplyOptions): Promise<void> {
   const { sql, logger, config, filter, tables, skippedOperations, serverVersion } = options;
   const captured = tables.filter(({ schema, table }) => filter.isCaptured(schema, table));
+  guard(options, captured.length);
   const rules = replicaIdentityRules(config['replica.identity.autoset.values']);
   await execute(options, identityChanges(captured, rules));
   const wanted = tables.filter(
@@ -47,6 +48,15 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
   }
   await execute(options, plan.statements);
   if (current !== null && plan.statements.length === 0) warnOfUnpublished(logger, name, current, toPublish);
+}
+
+/** Before anything is changed: a pattern that matches more than was meant should not publish it all. */
+function guard({ config, logger }: ApplyOptions, count: number): void {
+  const most = config['guardrail.collections.max'];
+  if (most === 0 || count <= most) return;
+  const message = `${count} tables are captured, and guardrail.collections.max is ${most}`;
+  if (config['guardrail.collections.limit.action'] === 'warn') logger.warn({ count, most }, message);
+  else throw postgresErrors.error('too-many-tables', { message, where: 'guardrail.collections.max' });
 }
 
 async function execute({ sql, logger }: ApplyOptions, statements: readonly string[]): Promise<void> {

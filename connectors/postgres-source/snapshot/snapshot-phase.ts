@@ -47,6 +47,7 @@ export class SnapshotPhase {
   readonly #startedMs: number;
   readonly #begunTables = new Set<TableShape>();
   #isMarked = false;
+  #completedMs: number | undefined;
   #shape: TableShape | undefined;
   #encoder: TableEncoder | undefined;
 
@@ -86,6 +87,7 @@ export class SnapshotPhase {
   /** Appends what is there until the output is full; true when everything is read and stored as such. */
   async poll(output: SourceOutput, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options.context;
+    if (this.#completedMs !== undefined) return this.#delay(this.#completedMs, signal);
     this.#mark(output);
     this.#facts.nowUs = clock.nowMs() * 1000;
     const startsInMs = this.#startedMs + this.#options.config['snapshot.delay.ms'] - clock.monotonicMs();
@@ -102,6 +104,14 @@ export class SnapshotPhase {
       await this.#reader.arrival(ends);
     }
     return this.#report(output, this.#reader.rowCount - before);
+  }
+
+  /** True once the pause between the snapshot and the changes is over. */
+  async #delay(completedMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options.context;
+    const leftMs = completedMs + this.#options.config['streaming.delay.ms'] - clock.monotonicMs();
+    if (leftMs > 0) await clock.sleep(Math.min(leftMs, longestPollMs), signal).catch(() => {});
+    return leftMs <= longestPollMs && !signal.aborted;
   }
 
   close(): Promise<void> {
@@ -141,7 +151,7 @@ export class SnapshotPhase {
   }
 
   #report(output: SourceOutput, rows: number): boolean {
-    const { serverName, context, finalPosition } = this.#options;
+    const { config, serverName, context, finalPosition } = this.#options;
     for (const { table, offset } of this.#reader.takeOffsets()) {
       put(output, tablePosition(serverName, table, offset));
     }
@@ -156,7 +166,8 @@ export class SnapshotPhase {
     put(output, snapshotMark(serverName, false));
     put(output, finalPosition());
     logger.info({ tables, rows: this.#reader.rowCount, seconds: Math.round(spentS) }, 'the snapshot is complete');
-    return true;
+    this.#completedMs = clock.monotonicMs();
+    return config['streaming.delay.ms'] === 0;
   }
 }
 

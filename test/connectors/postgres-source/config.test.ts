@@ -78,8 +78,6 @@ describe('configurations for Debezium', () => {
       'provide.transaction.metadata': 'true',
       'snapshot.select.statement.overrides': 'public.orders',
       'snapshot.select.statement.overrides.public.orders': 'SELECT * FROM public.orders WHERE NOT deleted',
-      'signal.data.collection': 'public.debezium_signal',
-      'signal.enabled.channels': 'source',
       'errors.tolerance': 'none',
     },
   };
@@ -99,6 +97,9 @@ describe('configurations for Debezium', () => {
       'snapshot.fetch.size': '1000',
       'schema.refresh.mode': 'columns_diff_exclude_unchanged_toast',
       'extended.headers.enabled': 'true',
+      'signal.data.collection': 'public.debezium_signal',
+      'read.only': 'true',
+      'database.tcpKeepAlive': 'true',
     };
     const result = definition.parse(settings, { isFromUser: true });
     expect('warnings' in result && result.warnings.map(({ path }) => path).sort()).toEqual(
@@ -121,7 +122,6 @@ describe('configurations for Debezium', () => {
         'tombstones.on.delete': true,
         'key.converter.schemas.enable': true,
         'topic.heartbeat.prefix': '__debezium-heartbeat',
-        'incremental.snapshot.chunk.size': 1024,
         'unavailable.value.placeholder': '__debezium_unavailable_value',
         // Debezium: all_tables, no_validation.
         'publication.autocreate.mode': 'filtered',
@@ -148,7 +148,7 @@ describe('what is refused', () => {
     [{ 'skipped.operations': 'c,x' }, ['bad-value skipped.operations']],
     [{ 'slot.name': 'My-Slot' }, ['bad-value slot.name']],
     [{ 'signal.kafka.topic': 'signals' }, ['unsupported-key signal.kafka.topic']],
-    [{ 'heartbeat.action.query': 'SELECT 1', 'read.only': 'true' }, ['conflict heartbeat.action.query']],
+    [{ 'database.initial.statements': 'SET x = 1' }, ['unsupported-key database.initial.statements']],
     [{ 'slot.stream.params': 'origin' }, ['bad-value slot.stream.params']],
   ] as [Record<string, string>, string[]][])('%j', (settings, expected) => {
     expect(problemsOf({ ...minimal, ...settings }).map((each) => each.split(':')[0])).toEqual(expected);
@@ -179,7 +179,6 @@ describe('the address', () => {
       database: 'my db',
       sslMode: 'verify-full',
       sslRootCertificate: '/etc/ca.pem',
-      tcpKeepAlive: true,
     });
     expect(found.password?.reveal()).toBe('p@ss:word');
   });

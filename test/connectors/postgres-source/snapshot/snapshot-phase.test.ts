@@ -224,6 +224,21 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(stored(store).isOpen).toBe(false);
   });
 
+  test('waits before it and after it where the settings say so, and captures no more tables than they allow', async () => {
+    const store = new SourceStore();
+    const settings = { 'table.include.list': 'public.two', 'snapshot.delay.ms': '150', 'streaming.delay.ms': '150' };
+    const startedMs = performance.now();
+    await run(store, {
+      settings: { ...settings, 'guardrail.collections.max': '1', 'guardrail.collections.limit.action': 'fail' },
+    });
+    expect(performance.now() - startedMs).toBeGreaterThan(290);
+    expect(store.records).toHaveLength(2);
+    const many = run(store, {
+      settings: { 'guardrail.collections.max': '1', 'guardrail.collections.limit.action': 'fail' },
+    });
+    await expect(many).rejects.toMatchObject({ code: 'postgres/too-many-tables' });
+  });
+
   test('fails with what the server says', async () => {
     const failing = run(new SourceStore(), {
       settings: {
