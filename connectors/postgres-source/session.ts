@@ -67,6 +67,7 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
     const envelope = configuredOptions(config, {
       types,
       database: connect.database,
+      encoding: server.encoding,
       version: 'millrace',
       onUnrepresentable: (place, reason) => context.logger.warn({ place, reason }, 'a value has no representation'),
     });

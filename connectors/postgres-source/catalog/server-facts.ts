@@ -8,6 +8,8 @@ export interface ServerFacts {
   /** As it calls itself, such as `15.18 (Debian 15.18-1)`. */
   readonly versionText: string;
   readonly walLevel: string;
+  /** Of the database. */
+  readonly encoding: string;
   /** Milliseconds; 0 for none. */
   readonly walSenderTimeoutMs: number;
   readonly synchronousCommit: string;
@@ -38,7 +40,7 @@ interface RoleFacts {
 export async function serverFacts(sql: CatalogPort): Promise<ServerFacts> {
   const [row = {}] = await sql.query(
     `SELECT current_setting('server_version_num') AS version, current_setting('server_version') AS version_text,
-        current_setting('wal_level') AS wal_level, current_setting('synchronous_commit') AS synchronous_commit,
+        current_setting('server_encoding') AS encoding, current_setting('wal_level') AS wal_level, current_setting('synchronous_commit') AS synchronous_commit,
         current_setting('block_size') AS block_size, pg_catalog.pg_is_in_recovery() AS is_standby,
         current_setting('max_replication_slots') AS max_slots, current_setting('max_wal_senders') AS max_senders,
         (SELECT count(*) FROM pg_catalog.pg_replication_slots) AS used_slots,
@@ -56,6 +58,7 @@ export async function serverFacts(sql: CatalogPort): Promise<ServerFacts> {
     version: Number(row['version']),
     versionText: textOf(row, 'version_text'),
     walLevel: textOf(row, 'wal_level'),
+    encoding: textOf(row, 'encoding'),
     walSenderTimeoutMs: Number(row['sender_timeout_ms']),
     synchronousCommit: textOf(row, 'synchronous_commit'),
     maxSlotWalKeepBytes: keepMib < 0 ? -1 : keepMib * 2 ** 20,

@@ -11,20 +11,25 @@ import { type EnvelopeOptions, envelopeOptions } from './options.ts';
 import { sparseReports } from './sparse-reports.ts';
 
 /** What is known at run time alone. */
-export type EnvelopeSurroundings = Pick<EnvelopeOptions, 'types' | 'database' | 'version' | 'onUnrepresentable'>;
+export interface EnvelopeSurroundings
+  extends Pick<EnvelopeOptions, 'types' | 'database' | 'version' | 'onUnrepresentable'> {
+  /** Of the database, as the server names it: `UTF8` unless given. */
+  readonly encoding?: string;
+}
 
 /** Throws `postgres-values/bad-setting` for what only shows when it is used, such as an unknown hash. */
 export function configuredOptions(config: PostgresSourceConfig, surroundings: EnvelopeSurroundings): EnvelopeOptions {
+  const { encoding, ...known } = surroundings;
   const topics = topicsOf(config);
   const unchangedToast = config['unavailable.value.mode'];
   const keys = config['message.key.columns'];
   return envelopeOptions({
-    ...surroundings,
+    ...known,
     onUnrepresentable: sparseReports(surroundings.onUnrepresentable),
     prefix: topics.prefix,
     format: config.format,
     topics,
-    modes: modesOf(config),
+    modes: { ...modesOf(config), encoding: encoding === 'SQL_ASCII' ? 'unknown' : 'utf8' },
     keySchemas: config['key.converter.schemas.enable'],
     valueSchemas: config['value.converter.schemas.enable'],
     columns: columnRules({

@@ -1,10 +1,12 @@
 /** From a column's type to the codec of its values: domains are followed, arrays, enums, ranges and composites are built. */
 
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { arrayWriter } from './arrays.ts';
 import { type Codec, codec } from './codec.ts';
 import { type CompositeField, compositeWriter } from './composites.ts';
 import { type ConnectSchema, logical, optional } from './connect-schema.ts';
+import type { WriteValue } from './json-text.ts';
 import type { ValueModes } from './modes.ts';
 import { geometricCodecs, namedCodecs } from './other-codecs.ts';
 import type { PgType, TypeLookup } from './pg-type.ts';
@@ -20,7 +22,21 @@ const semicolon = 0x3b;
 
 /** null for a type without a representation, whose column is left out. */
 export function compileType(typeOid: number, modifier: number, types: TypeLookup, modes: ValueModes): Codec | null {
-  return new TypeCompiler(types, modes).compile(typeOid, modifier, 0);
+  const codec = new TypeCompiler(types, modes).compile(typeOid, modifier, 0);
+  return codec === null || modes.encoding === 'utf8' ? codec : { ...codec, write: repaired(codec.write) };
+}
+
+/** Replaces what is not UTF-8 before it is written. */
+function repaired(write: WriteValue): WriteValue {
+  return (out, bytes, start, end) => {
+    const text = bytes.subarray(start, end);
+    if (isUtf8(text)) {
+      write(out, bytes, start, end);
+      return;
+    }
+    const replaced = Buffer.from(text.toString('utf8'));
+    write(out, replaced, 0, replaced.length);
+  };
 }
 
 class TypeCompiler {

@@ -29,6 +29,8 @@ export interface ValueModes {
   readonly dimensions: 'one' | 'nested';
   /** `unavailable.value.placeholder` */
   readonly placeholder: string;
+  /** A database of encoding SQL_ASCII may have any bytes in its texts: what is not UTF-8 becomes U+FFFD there. */
+  readonly encoding: 'utf8' | 'unknown';
 }
 
 /** Debezium's defaults. */
@@ -44,6 +46,7 @@ export const debeziumModes: ValueModes = {
   composites: 'unknown',
   dimensions: 'one',
   placeholder: '__debezium_unavailable_value',
+  encoding: 'utf8',
 };
 
 /** Nothing lost and nothing left out, in the JSON a reader would expect. */
@@ -59,4 +62,5 @@ export const leanModes: ValueModes = {
   composites: 'object',
   dimensions: 'nested',
   placeholder: '__debezium_unavailable_value',
+  encoding: 'utf8',
 };

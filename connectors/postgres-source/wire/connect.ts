@@ -88,11 +88,21 @@ async function open(
   client.on('error', () => {});
   try {
     await client.connect();
+    await leaveAnyBytes(client);
   } catch (error) {
     await client.end().catch(() => {});
     throw asPostgresError(error, `${user}@${host}:${port}/${database}`);
   }
   return client;
+}
+
+/**
+ * A database of encoding SQL_ASCII has whatever bytes were written to it; asked for UTF-8 the server would refuse to send
+ * what is none, and a stream could never get past such a row.
+ */
+async function leaveAnyBytes(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server_encoding: string }>('SHOW server_encoding');
+  if (rows[0]?.server_encoding === 'SQL_ASCII') await client.query("SET client_encoding TO 'SQL_ASCII'");
 }
 
 const readBytes = 256 * 1024;

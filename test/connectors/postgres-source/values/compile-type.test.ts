@@ -1,5 +1,6 @@
 /** Every type in every mode, from the text the server prints to JSON; what has no place is refused. */
 
+import { isUtf8 } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import { compileType } from '../../../../connectors/postgres-source/values/compile-type.ts';
 import { JsonOutput } from '../../../../connectors/postgres-source/values/json-output.ts';
@@ -124,6 +125,23 @@ describe('types of a database', () => {
 
   test('boxes in arrays are divided by semicolons', () => {
     expect(written('{(1,1),(0,0);(3,3),(2,2)}', 1020, -1, noTypes, {}).match(/"type":"box"/g)).toHaveLength(2);
+  });
+});
+
+describe('databases of encoding SQL_ASCII', () => {
+  const modes = { encoding: 'unknown' } as const;
+  const bytes = Buffer.from([0x7b, 0x61, 0xff, 0x2c, 0xc3, 0xa9, 0x7d]);
+  const writtenOf = (oid: number) => {
+    const out = new JsonOutput(16);
+    compileType(oid, -1, noTypes, { ...debeziumModes, ...modes })?.write(out, bytes, 0, bytes.length);
+    return out.bytes.subarray(0, out.end);
+  };
+
+  test('what is no UTF-8 is replaced, the rest stays', () => {
+    expect(writtenOf(25).toString()).toBe('"{a\ufffd,é}"');
+    expect(writtenOf(1009).toString()).toBe('["a\ufffd","é"]');
+    expect(isUtf8(writtenOf(25))).toBe(true);
+    expect(written('fine é', 25, -1, noTypes, modes)).toBe('"fine é"');
   });
 });
 

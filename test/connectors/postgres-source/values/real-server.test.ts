@@ -101,6 +101,32 @@ describe.each(postgresVersions)('Postgres %i', (version) => {
     );
   });
 
+  test('texts of any bytes, in a database of encoding SQL_ASCII', async () => {
+    await client.query("CREATE DATABASE any_bytes ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'");
+    const there = await server.connect('any_bytes');
+    for (const setting of pinnedSettings) await there.query(setting);
+    // In UTF8 the server would refuse to send them.
+    await there.query("SET client_encoding = 'SQL_ASCII'");
+    await there.query("CREATE TABLE b (t text); INSERT INTO b VALUES (convert_from('\\x61ff62', 'SQL_ASCII'))");
+    await there.query('CREATE PUBLICATION p FOR ALL TABLES');
+    await there.query("SELECT pg_create_logical_replication_slot('bytes', 'pgoutput')");
+    await there.query("INSERT INTO b VALUES (convert_from('\\xc3a9ff', 'SQL_ASCII'))");
+    const changes = await peekChanges(there, 'bytes', 'p');
+    await there.query("SELECT pg_drop_replication_slot('bytes')");
+    await there.end();
+    const row = changes.flatMap((change) => (change.kind === 'row' && change.after !== null ? [change.after] : []))[0];
+    const text: TypeVector = {
+      type: 'text',
+      oid: 25,
+      literal: '',
+      text: '',
+      json: '',
+      schema: '',
+      modes: { encoding: 'unknown' },
+    };
+    expect(written(text, row?.bytes.subarray(row.starts[0], row.ends[0]) ?? Buffer.alloc(0))).toBe('"é\ufffd"');
+  });
+
   test('types of the database itself: enum, domain, composite, multirange, extensions', async () => {
     await client.query(
       'CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION citext; CREATE EXTENSION isn',
