@@ -9,12 +9,14 @@ import {
   batchLeaderEpoch,
   batchMaxTimestampMs,
 } from '../protocol/batch-header.ts';
+import { AbortedIndex } from './aborted-index.ts';
 import { type ActiveCheckpoint, readActiveCheckpoint } from './active-checkpoint.ts';
 import type { LeaderEpochEntry } from './checkpoints.ts';
 import { logErrors } from './error-codes.ts';
+import { activeCheckpointName } from './file-names.ts';
 import { readIndexes, type SegmentIndexes } from './index-cache.ts';
 import type { LogConfig } from './log-config.ts';
-import type { ProducerTable } from './producer-table.ts';
+import { ProducerTable } from './producer-table.ts';
 import { RecoveryFiles } from './recovery-files.ts';
 import { Segment } from './segment.ts';
 import { settleSegmentFiles } from './segment-files.ts';
@@ -68,11 +70,13 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
 
 async function recoverWith(options: Recovery): Promise<RecoveredLog> {
   const { disk, folder, files } = options;
-  const bases = await settleSegmentFiles(disk, folder);
+  const { bases, names } = await settleSegmentFiles(disk, folder);
   const segments = await measureSegments(options, bases);
   await dropEmptyLast(options, segments);
   if (segments.length === 0) await begin(options, segments);
-  if (!options.isClean) options.checkpoint = await readActiveCheckpoint(disk, segments.at(-1)!);
+  if (!options.isClean && names.has(activeCheckpointName)) {
+    options.checkpoint = await readActiveCheckpoint(disk, segments.at(-1)!);
+  }
   const firstScanned = options.isClean ? segments.length - 1 : indexOfFloor(segments, options.recoveryPoint);
   for (let index = firstScanned; index < segments.length; index += 1) {
     segments[index] = await openOne(options, segments[index]!, segments[index + 1]);
@@ -84,7 +88,9 @@ async function recoverWith(options: Recovery): Promise<RecoveredLog> {
       where: segments.at(-1)!.logPath,
     });
   }
-  const producers = await recoverProducers(options, segments);
+  const producers = isBlank(segments, names)
+    ? noProducers(options, segments)
+    : await recoverProducers(options, segments);
   await writeMissingIndexes(options.disk, segments);
   // A crash in `os` mode may have cut records that were already deleted; new ones go behind them.
   if (options.logStartOffset > logEndOffset) await begin(options, segments);
@@ -97,6 +103,18 @@ async function recoverWith(options: Recovery): Promise<RecoveredLog> {
     logStartOffset: Math.max(options.logStartOffset, segments[0]!.baseOffset),
     logEndOffset: active.nextOffset,
   };
+}
+
+/** Nothing was ever written, and no file says otherwise: most of many thousand partitions may be so. */
+function isBlank(segments: readonly Segment[], names: ReadonlySet<string>): boolean {
+  if (segments.at(-1)!.nextOffset > 0 || names.has(activeCheckpointName)) return false;
+  for (const name of names) if (name.endsWith('.snapshot') || name.endsWith('.txnindex')) return false;
+  return true;
+}
+
+function noProducers({ maxProducers }: Recovery, segments: readonly Segment[]): ProducerTable {
+  segments.at(-1)!.aborted = new AbortedIndex();
+  return new ProducerTable({ maxProducers });
 }
 
 async function measureSegments({ files, folder }: Recovery, bases: readonly number[]): Promise<Segment[]> {

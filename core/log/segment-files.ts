@@ -7,8 +7,15 @@ import { scanSegment } from './segment-scan.ts';
 
 const swapLogSuffix = `.log${swapSuffix}`;
 
-/** Base offsets of the segments, growing. Leaves no `.deleted`, `.cleaned`, `.swap` or temporary file behind. */
-export async function settleSegmentFiles(disk: Disk, folder: string): Promise<number[]> {
+export interface SettledFiles {
+  /** Base offsets of the segments, growing. */
+  readonly bases: readonly number[];
+  /** Files that were there before; some may have gone. What is not among them need not be looked for. */
+  readonly names: ReadonlySet<string>;
+}
+
+/** Leaves no `.deleted`, `.cleaned`, `.swap` or temporary file behind. */
+export async function settleSegmentFiles(disk: Disk, folder: string): Promise<SettledFiles> {
   const names = (await disk.list(folder)).filter((entry) => !entry.isFolder).map((entry) => entry.name);
   for (const name of names) {
     const isLeftover = [deletedSuffix, cleanedSuffix, '.tmp'].some((suffix) => name.endsWith(suffix));
@@ -21,7 +28,7 @@ export async function settleSegmentFiles(disk: Disk, folder: string): Promise<nu
       if (!bases.includes(base)) await disk.remove(path.join(folder, segmentFileName(base, suffix)));
     }
   }
-  return bases;
+  return { bases, names: new Set(names) };
 }
 
 /** The offsets in the names of the folder's files with this suffix, growing. */
