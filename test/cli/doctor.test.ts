@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderExamined } from '../../cli/findings.ts';
+import { startPostgres } from '../kits/postgres-server.ts';
 import { millrace, temporaryFolder } from './command.ts';
 
 function pipeline(text: string): string {
@@ -67,4 +68,28 @@ test('findings are shown with their statements', () => {
       '  all is well',
     ].join('\n'),
   );
+});
+
+test('a database is looked at, and its statements put it right', async () => {
+  const server = await startPostgres({ version: 18, settings: { max_slot_wal_keep_size: '1GB' } });
+  try {
+    await server.query('CREATE TABLE orders (id int)');
+    const path = pipeline(
+      `pipeline: shop\nsource: { connector: postgres, database.url: "${server.url}", table.include.list: public.orders }\n`,
+    );
+    const first = await millrace(['doctor', path, '--json']);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    const [{ findings }] = JSON.parse(first.stdout).connectors as [{ findings: { state: string; fix: string[] }[] }];
+    const fixes = findings.flatMap(({ fix }) => fix);
+    expect(fixes).toEqual(['ALTER TABLE "public"."orders" REPLICA IDENTITY FULL']);
+    for (const statement of fixes) await server.query(statement);
+    expect((await millrace(['doctor', path])).stdout).toMatch(/\n {2}all is well\n$/);
+    await server.process.stop();
+    const gone = await millrace(['doctor', path]);
+    expect(gone).toMatchObject({ exitCode: 3, stderr: '' });
+    expect(gone.stdout).toContain('postgres/unreachable');
+    expect(gone.stdout).not.toContain(server.password);
+  } finally {
+    await server.close();
+  }
 });

@@ -1,0 +1,175 @@
+/** A snapshot and the changes behind it are together the table, whatever is written and whatever breaks meanwhile. */
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresServer, postgresVersions, startPostgres } from '../../../kits/postgres-server.ts';
+import { RunningTask } from '../running-task.ts';
+
+describe.each(postgresVersions)('PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  let task: RunningTask;
+  let tables = 0;
+  let table = '';
+
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { autovacuum: 'off' } });
+  });
+  afterEach(() => task.stop());
+  afterAll(() => server.close());
+
+  /** A table of its own for each test, of about 60 blocks, and a task for it that is not started. */
+  async function fill(rows = 5000): Promise<void> {
+    tables += 1;
+    table = `t${tables}`;
+    await server.query(`CREATE TABLE ${table} (id int PRIMARY KEY, v text)`);
+    await server.query(`INSERT INTO ${table} SELECT n, repeat('x', 80) || n FROM generate_series(1, ${rows}) n`);
+    task = new RunningTask(server, {
+      'table.include.list': `public.${table}`,
+      'publication.name': `pub_${table}`,
+      'slot.name': `slot_${table}`,
+      'snapshot.chunk.bytes': '64KiB',
+      'snapshot.max.threads': '2',
+    });
+  }
+
+  let written = 0;
+  async function write(): Promise<void> {
+    written += 1;
+    const some = (n: number) => ((written * 7919 + n * 104_729) % 5000) + 1;
+    await server.query(`INSERT INTO ${table} VALUES (${100_000 + written}, 'new') ON CONFLICT DO NOTHING`);
+    await server.query(`UPDATE ${table} SET v = 'changed ${written}' WHERE id BETWEEN ${some(1)} AND ${some(1) + 5}`);
+    await server.query(`DELETE FROM ${table} WHERE id = ${some(2)}`);
+    await server.query(`UPDATE ${table} SET id = id + 1000000 WHERE id = ${some(3)}`);
+  }
+
+  /** What a reader of the topic has in the end. */
+  function folded(): Map<unknown, unknown> {
+    const state = new Map<unknown, unknown>();
+    for (const { op, before, after } of task.rows) {
+      if (op === 'd') state.delete(before?.['id']);
+      else state.set(after?.['id'], after?.['v']);
+    }
+    return state;
+  }
+
+  /** Until everything that was written has come. */
+  async function finish(): Promise<void> {
+    await server.query(`INSERT INTO ${table} VALUES (-1, 'end')`);
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === -1), 1 << 18);
+  }
+
+  async function expectTable(): Promise<void> {
+    const rows = await server.query(`SELECT id, v FROM ${table}`);
+    const actual = new Map(rows.map(({ id, v }) => [Number(id), v]));
+    expect(folded()).toEqual(actual);
+  }
+
+  /** Rows that came into being more than once. */
+  function twice(): unknown[] {
+    const count = new Map<unknown, number>();
+    for (const { op, after, before } of task.rows) {
+      if (op === 'd') count.delete(before?.['id']);
+      if (op === 'r' || op === 'c') count.set(after?.['id'], (count.get(after?.['id']) ?? 0) + 1);
+    }
+    return [...count].filter(([, times]) => times > 1).map(([id]) => id);
+  }
+
+  test('while it is written', async () => {
+    await fill();
+    await task.start();
+    for (let i = 0; i < 15; i++) {
+      await write();
+      await task.poll(1 << 16);
+    }
+    await finish();
+    await expectTable();
+    expect(twice()).toEqual([]);
+    const ops = task.rows.map(({ op }) => op);
+    expect(ops.lastIndexOf('r')).toBeLessThan(ops.findIndex((op) => op !== 'r'));
+  });
+
+  test('a transaction that was open when the slot was made comes once', async () => {
+    await fill(10);
+    const open = await server.connect();
+    await open.query('BEGIN');
+    await open.query(`INSERT INTO ${table} VALUES (500, 'open')`);
+    const starting = task.start();
+    let waits = false;
+    while (!waits) {
+      const rows = await server.query(
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type = 'walsender'",
+      );
+      waits = rows.length > 0;
+    }
+    await open.query('COMMIT');
+    await open.end();
+    await starting;
+    await finish();
+    await expectTable();
+    expect(twice()).toEqual([]);
+  });
+
+  test('while the task stops and starts again', async () => {
+    await fill();
+    for (let i = 0; i < 6; i++) {
+      await task.start();
+      for (let polls = 0; polls < i + 1; polls++) {
+        await write();
+        await task.poll(1 << 16);
+      }
+      await task.stop();
+      await write();
+    }
+    await task.start();
+    await finish();
+    await expectTable();
+  });
+
+  test('while the server is killed and starts again', async () => {
+    await fill();
+    await task.start();
+    await task.poll(1 << 16);
+    await write();
+    await server.process.kill();
+    await expect(task.until(() => false)).rejects.toMatchObject({ code: 'postgres/unreachable' });
+    await task.stop();
+    await server.start({ autovacuum: 'off' });
+    await write();
+    await task.start();
+    const before = task.rows.length;
+    await finish();
+    await expectTable();
+    expect(before).toBeGreaterThan(100);
+  });
+
+  test('while the table is written anew', async () => {
+    await fill();
+    await task.start();
+    await task.poll(1 << 16);
+    await write();
+    const rewriting = server.query(`VACUUM FULL ${table}`);
+    await task.poll(1 << 16);
+    for (let i = 0; i < 5; i++) await task.poll(1 << 16);
+    await rewriting;
+    await finish();
+    await expectTable();
+  });
+
+  test('a second start reads nothing again, and always reads all of it', async () => {
+    await fill(100);
+    await task.start();
+    await finish();
+    await task.stop();
+    await task.start();
+    await server.query(`INSERT INTO ${table} VALUES (-2, 'again')`);
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === -2));
+    expect(task.rows.filter(({ op }) => op === 'r')).toHaveLength(100);
+    await task.stop();
+    task.settings['snapshot.mode'] = 'always';
+    await task.start();
+    await task.until(() => task.rows.filter(({ op }) => op === 'r').length >= 202);
+    await server.query(`INSERT INTO ${table} VALUES (-3, 'later')`);
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === -3));
+    expect(task.rows.filter(({ op }) => op === 'r')).toHaveLength(202);
+    await expectTable();
+  });
+});
