@@ -4,6 +4,7 @@ import type { ConfigInfos } from '../../config/index.ts';
 import type { Finding } from '../../connectors/contract/finding.ts';
 import type { SinkConnector } from '../../connectors/contract/sink.ts';
 import type { SourceConnector } from '../../connectors/contract/source.ts';
+import { systemClock } from '../../core/base/clock.ts';
 import { MillraceError } from '../../core/base/errors.ts';
 
 export type LoadConnector = (name: string) => Promise<SourceConnector | SinkConnector>;
@@ -20,7 +21,7 @@ export async function examined(
   const connector = await load(name);
   if (!('examine' in connector) || connector.examine === undefined) return [];
   const timeout = Promise.withResolvers<readonly Finding[]>();
-  const timer = setTimeout(() => timeout.resolve([unanswered]), longestMs);
+  const timer = systemClock.timer(longestMs, () => timeout.resolve([unanswered]));
   try {
     return await Promise.race([connector.examine(settings), timeout.promise]);
   } catch (error) {
@@ -28,7 +29,7 @@ export async function examined(
     const { message, fix, where = 'connection' } = error;
     return [{ subject: where, state: 'problem', message: `${message}. ${fix}`, fix: [] }];
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 
