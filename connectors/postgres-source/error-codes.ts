@@ -38,6 +38,12 @@ export const postgresErrors = defineErrors('postgres', {
     fix: 'Create or change the publication as the message says, or let publication.autocreate.mode do it.',
     retriable: false,
   },
+  'open-transaction': {
+    meaning:
+      'A table that was added cannot be read yet: a transaction that is older than its publication is still open.',
+    fix: 'End the transaction of the process that the message names; it is tried again by itself.',
+    retriable: true,
+  },
   'too-many-tables': {
     meaning: 'More tables are captured than guardrail.collections.max allows.',
     fix: 'Capture fewer with table.include.list, or raise guardrail.collections.max.',

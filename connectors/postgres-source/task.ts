@@ -10,8 +10,10 @@ import { RecordSink } from './record-sink.ts';
 import { openSession, type Session, sourcePartition } from './session.ts';
 import { SlotWatch } from './slot/slot-watch.ts';
 import { freeSlot } from './slot/take-slot.ts';
+import { olderTransactionsEnded } from './snapshot/older-transactions.ts';
 import { SnapshotPhase } from './snapshot/snapshot-phase.ts';
-import { Fences, storedSnapshot } from './snapshot/snapshot-store.ts';
+import { wantedSources } from './snapshot/snapshot-plans.ts';
+import { Fences, hasUnread, type StoredSnapshot, storedSnapshot } from './snapshot/snapshot-store.ts';
 import { type Beginning, begin, dropSlot, endOfLog } from './start.ts';
 import { StreamPhase } from './stream/stream-phase.ts';
 import { Tables } from './stream/tables.ts';
@@ -49,7 +51,8 @@ export class PostgresSourceTask implements SourceTask {
     await freeSlot({ sql, clock, logger, slotName, applicationName, tries, delayMs }, AbortSignal.timeout(slotWaitMs));
     const stored = storedSnapshot(context.storedPositions, this.#serverName);
     for (const [table, offset] of stored.tables) this.#tableOffsets.set(table, offset);
-    this.#beginning = await begin({ config, session: this.#session, logger, isSnapshotOpen: stored.isOpen });
+    const isSnapshotOpen = stored.isOpen || (await this.#hasNewTables(stored));
+    this.#beginning = await begin({ config, session: this.#session, logger, isSnapshotOpen });
     this.#tables = this.#makeTables();
     if (this.#beginning.snapshot !== 'none') await this.#openSnapshot(this.#beginning);
     else await this.#follow();
@@ -80,6 +83,16 @@ export class PostgresSourceTask implements SourceTask {
 
   get #serverName(): string {
     return sourcePartition(this.#config).server;
+  }
+
+  /** Tables that came with the settings; what was written before they were published is only in them. */
+  async #hasNewTables(stored: StoredSnapshot): Promise<boolean> {
+    const config = this.#config;
+    const { sql, filter, tables } = this.#session;
+    const isForSome = config['publication.autocreate.mode'] === 'filtered' && config['snapshot.mode'] !== 'no_data';
+    if (!isForSome || !hasUnread(stored, wantedSources(config, filter, tables))) return false;
+    await olderTransactionsEnded(sql, this.#context);
+    return true;
   }
 
   async #openSnapshot({ position, slotSnapshot, snapshot }: Beginning): Promise<void> {

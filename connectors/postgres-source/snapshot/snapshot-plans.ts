@@ -10,6 +10,20 @@ import type { TableShape } from '../row.ts';
 import { type SnapshotSource, snapshotSources, statementOverrides } from './sources.ts';
 import type { TablePlan } from './table-read.ts';
 
+/** Of `all` tables of the database. */
+export function wantedSources(
+  config: PostgresSourceConfig,
+  filter: TableFilter,
+  all: readonly CatalogTable[],
+): SnapshotSource[] {
+  const setting = 'snapshot.include.collection.list';
+  const isListed = nameMatcher(config[setting], setting);
+  return snapshotSources(all, (schema, table) => filter.isCaptured(schema, table) && isListed(`${schema}.${table}`), {
+    viaPartitionRoot: config['publish.via.partition.root'],
+    order: config['snapshot.tables.order.by.row.count'],
+  });
+}
+
 export interface PlansOptions {
   readonly config: PostgresSourceConfig;
   readonly sql: CatalogPort;
@@ -22,7 +36,6 @@ export interface PlansOptions {
 export class SnapshotPlans {
   readonly #options: PlansOptions;
   readonly #overrides: ReadonlyMap<string, string>;
-  readonly #isListed: (name: string) => boolean;
   #parts: ReadonlyMap<string, PublishedPart> = new Map();
   #withGenerated = false;
   /** Partitions that come under one name share its shape. */
@@ -31,8 +44,6 @@ export class SnapshotPlans {
   constructor(options: PlansOptions) {
     this.#options = options;
     const { config } = options;
-    const setting = 'snapshot.include.collection.list';
-    this.#isListed = nameMatcher(config[setting], setting);
     this.#overrides = statementOverrides(
       config['snapshot.select.statement.overrides'],
       config['snapshot.select.statement.overrides.(table)'],
@@ -46,12 +57,7 @@ export class SnapshotPlans {
     this.#shapes = new Map();
     this.#parts = await publishedParts(sql, publication, serverVersion);
     this.#withGenerated = await publishesGenerated(sql, publication, serverVersion);
-    const isWanted = (schema: string, table: string) =>
-      filter.isCaptured(schema, table) && this.#isListed(`${schema}.${table}`);
-    return snapshotSources(await catalogTables(sql), isWanted, {
-      viaPartitionRoot: config['publish.via.partition.root'],
-      order: config['snapshot.tables.order.by.row.count'],
-    });
+    return wantedSources(config, filter, await catalogTables(sql));
   }
 
   /** undefined when the table is gone. */

@@ -2,7 +2,9 @@
 
 import type { SourceOffset } from '../../contract/record.ts';
 import type { SourcePosition } from '../../contract/source.ts';
+import type { CatalogTable } from '../catalog/captured-tables.ts';
 import { decodeFence, type Fence, hasSeen } from './fence.ts';
+import type { SnapshotSource } from './sources.ts';
 
 export interface StoredSnapshot {
   /** It was begun, and not all tables are read. */
@@ -22,6 +24,18 @@ export function storedSnapshot(positions: readonly SourcePosition[], server: str
     else isOpen = offset['open'] === true;
   }
   return { isOpen, tables };
+}
+
+/**
+ * Whether there are tables that were not captured when the others were read. A partition whose siblings are known tells
+ * its changes from its beginning, and is none of them.
+ */
+export function hasUnread(stored: StoredSnapshot, sources: readonly SnapshotSource[]): boolean {
+  // Nothing was ever read: a position of Debezium, or of changes alone.
+  if (stored.tables.size === 0) return false;
+  const isKnown = ({ schema, table }: CatalogTable) => stored.tables.has(`${schema}.${table}`);
+  const known = new Set(sources.filter((each) => isKnown(each.stored)).map((each) => each.stored.rootOid));
+  return sources.some((each) => !known.has(each.stored.rootOid));
 }
 
 /** Stored with the first row, and again when all tables are read. */

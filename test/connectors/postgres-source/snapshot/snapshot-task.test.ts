@@ -172,4 +172,36 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(task.rows.filter(({ op }) => op === 'r')).toHaveLength(202);
     await expectTable();
   });
+
+  test('a table that is added to the settings is read, and its changes come once', async () => {
+    await fill(300);
+    const first = table;
+    await task.start();
+    await finish();
+    await task.stop();
+    const before = task.rows.length;
+    const settings = task.settings;
+    const { store } = task;
+    await fill(200);
+    const open = await server.connect();
+    await open.query('BEGIN');
+    await open.query(`INSERT INTO ${table} VALUES (900, 'older than the publication')`);
+    task = new RunningTask(server, { ...settings, 'table.include.list': `public.${first},public.${table}` }, store);
+    const starting = task.start();
+    while (!task.logger.lines.some((line) => line.includes('transactions that are open')))
+      await server.query('SELECT 1');
+    await server.query(`INSERT INTO ${table} VALUES (901, 'while it starts')`);
+    await server.query(`INSERT INTO ${first} VALUES (902, 'of the other')`);
+    await open.query('COMMIT');
+    await open.end();
+    await starting;
+    await server.query(`INSERT INTO ${table} VALUES (903, 'while it is read')`);
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === 903));
+    const added = task.rows.slice(before);
+    const ofNew = added.filter(({ source }) => source?.['table'] === table).map(({ op, after }) => [op, after?.['id']]);
+    expect(ofNew.filter(([op]) => op === 'r')).toHaveLength(202);
+    expect(ofNew.filter(([op]) => op !== 'r')).toEqual([['c', 903]]);
+    const ofFirst = added.filter(({ source }) => source?.['table'] === first);
+    expect(ofFirst.map(({ op, after }) => [op, after?.['id']])).toEqual([['c', 902]]);
+  });
 });

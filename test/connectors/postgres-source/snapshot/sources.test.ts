@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { CatalogTable } from '../../../../connectors/postgres-source/catalog/captured-tables.ts';
+import { hasUnread } from '../../../../connectors/postgres-source/snapshot/snapshot-store.ts';
 import {
   chunkStatement,
   snapshotSources,
@@ -55,6 +56,26 @@ describe('tables are read', () => {
     const names = ['a', 'b', 'leaf_1'];
     expect(read(names, false, 'ascending')).toEqual(['b as b', 'a as a', 'leaf_1 as leaf_1']);
     expect(read(names, false, 'descending')).toEqual(['leaf_1 as leaf_1', 'a as a', 'b as b']);
+  });
+});
+
+describe('a table that was not read with the others', () => {
+  const read = (names: readonly string[]) => ({
+    isOpen: false,
+    tables: new Map(names.map((name) => [`public.${name}`, { done: true }])),
+  });
+  const sources = (names: readonly string[]) =>
+    snapshotSources(all, (_, name) => names.includes(name), { viaPartitionRoot: false, order: 'disabled' });
+
+  test.each<[string[], string[], boolean]>([
+    [[], ['a', 'b'], false],
+    [['a'], ['a'], false],
+    [['a'], ['a', 'b'], true],
+    [['a', 'leaf_1'], ['a', 'leaf_1', 'leaf_2'], false],
+    [['a'], ['a', 'leaf_1'], true],
+    [['a', 'b'], ['a'], false],
+  ])('read %j, captured %j: %s', (known, captured, expected) => {
+    expect(hasUnread(read(known), sources(captured))).toBe(expected);
   });
 });
 
