@@ -109,13 +109,13 @@ export class ChangeWriter implements ChangeEvents {
     this.#facts.lsn = lsn;
   }
 
-  commit({ commitLsn, endLsn, timeUs }: CommitInfo): void {
+  commit({ endLsn, timeUs }: CommitInfo): void {
     const isOld = this.#skipped === Number.POSITIVE_INFINITY;
     if (!isOld && this.#counter !== undefined && this.#counter.eventCount > 0) {
       this.#transactions.end(this.#options.target, this.#counter, Math.floor(timeUs / 1000));
     }
     this.#commitLsn = undefined;
-    this.#lastCommitLsn = commitLsn;
+    this.#lastCommitLsn = endLsn;
     if (endLsn > this.#position.lsn) this.#position = { lsn: endLsn, partial: undefined };
   }
 

@@ -18,6 +18,7 @@ export interface Change {
   readonly before?: Record<string, unknown> | null;
   readonly after?: Record<string, unknown> | null;
   readonly message?: unknown;
+  readonly source?: { readonly sequence: string; readonly lsn: number };
   /** Of a changed table. */
   readonly changes?: readonly Record<string, unknown>[];
   readonly transaction?: { readonly total_order: number; readonly data_collection_order: number } | null;

@@ -82,6 +82,20 @@ test('large values that an update left alone are asked of the table, where the r
   expect(stream.changes.at(-1)?.after).toMatchObject({ note: 'c', gone: '__debezium_unavailable_value' });
 });
 
+test('the sequence of a change: the end of the commit before it, and its own place', async () => {
+  await server.query("SELECT pg_create_logical_replication_slot('places', 'pgoutput')");
+  await server.query('CREATE TABLE q (id int PRIMARY KEY)');
+  for (const id of [1, 2]) await server.query(`INSERT INTO q VALUES (${id})`);
+  const stream = await open({ slotName: 'places' });
+  await stream.until(() => stream.changes.length >= 1);
+  await stream.until(() => stream.position.partial === undefined);
+  const { lsn } = stream.position;
+  await stream.until(() => stream.changes.length >= 2);
+  const [first, second] = stream.changes.map(({ source }) => source);
+  expect(first?.sequence).toBe(`[null,"${first?.lsn}"]`);
+  expect(second?.sequence).toBe(`["${lsn}","${second?.lsn}"]`);
+});
+
 test('counts of a transaction are the same wherever a reader stops and goes on', async () => {
   await server.query("SELECT pg_create_logical_replication_slot('counts', 'pgoutput')");
   await server.query('CREATE TABLE k (id int PRIMARY KEY); CREATE TABLE o (id int PRIMARY KEY)');
