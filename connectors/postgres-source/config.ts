@@ -26,7 +26,7 @@ export const definition = defineConnector({
   summary:
     'Captures every change of the tables of a PostgreSQL database from its log: reads them as a whole first, then follows, in the records of Debezium.',
   guarantee:
-    'Exactly once, in the order of commits, for readers of committed records: changes and the position behind them are written in one transaction, and the slot moves only then. On a worker without exactly-once sources, changes in flight when the process is killed may come twice.',
+    'Exactly once, in the order of commits, for readers of committed records: changes and the position behind them are written in one transaction, and the slot moves only then. Rows of a snapshot that was interrupted may come twice. On a worker without exactly-once sources, changes in flight when the process is killed may come twice.',
   fields: {
     ...connectionFields(),
     ...captureFields(),

@@ -1,6 +1,7 @@
 /** The moment a snapshot is of: a transaction that stays open, so that every connection can read as of it. */
 
 import type pg from 'pg';
+import { asPostgresError } from '../wire/server-errors.ts';
 import { type Fence, parseFence } from './fence.ts';
 
 export interface Anchor {
@@ -35,6 +36,6 @@ export async function openAnchor(client: pg.Client, slotSnapshot: string | undef
     };
   } catch (error) {
     await client.end().catch(() => {});
-    throw error;
+    throw asPostgresError(error, 'snapshot');
   }
 }

@@ -30,6 +30,7 @@ export class Lane {
   #table: TableRead | undefined;
   #chunk: Chunk | undefined;
   #isBusy = false;
+  #isInTransaction = false;
   #failure: unknown;
 
   constructor(options: LaneOptions) {
@@ -79,17 +80,23 @@ export class Lane {
 
   #begin(): void {
     const table = this.#options.choose();
-    if (table === undefined) return;
-    this.#table = table;
+    if (table === undefined && !this.#isInTransaction) return;
+    if (table !== undefined) this.#table = table;
     this.#isBusy = true;
-    this.#start(table)
+    (table === undefined ? this.#rest() : this.#start(table))
       .catch((error: unknown) => {
-        this.#failure = asPostgresError(error, table.name);
+        this.#failure = asPostgresError(error, this.#table?.name ?? '');
       })
       .finally(() => {
         this.#isBusy = false;
         this.#options.onReady();
       });
+  }
+
+  /** Lets go of the last table: whoever wants to change it must not wait for the others. */
+  async #rest(): Promise<void> {
+    this.#isInTransaction = false;
+    await this.#client?.query('ROLLBACK');
   }
 
   async #start(table: TableRead): Promise<void> {
@@ -108,6 +115,7 @@ export class Lane {
   async #layout(table: TableRead): Promise<{ filenode: number; blocks: number } | undefined> {
     const client = await this.#connection();
     const { stored } = table.source;
+    this.#isInTransaction = true;
     try {
       await client.query(
         `ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${this.#options.snapshotName}';

@@ -169,6 +169,15 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await read(['whole', 'part_1'], false)).toEqual([['part_1(one,1)'], ['public.part_1']]);
   });
 
+  test('a table that is read holds no lock any more', async () => {
+    const reader = await openReader(server, { tables: ['small'], laneCount: 2 });
+    await takeRows(reader);
+    const held = "SELECT FROM pg_locks WHERE relation = 'small'::regclass";
+    while ((await server.query(held)).length > 0) await server.query('SELECT 1');
+    expect(await server.query(held)).toEqual([]);
+    await reader.close();
+  });
+
   test('an error of the server fails the read', async () => {
     const reader = await openReader(server, {
       tables: ['small'],
@@ -178,6 +187,8 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     });
     await expect(takeRows(reader)).rejects.toThrow('no plan');
     await reader.close();
-    await expect(openReader(server, { tables: [], slotSnapshot: 'nothing' })).rejects.toThrow(/snapshot/);
+    await expect(openReader(server, { tables: [], slotSnapshot: 'nothing' })).rejects.toMatchObject({
+      where: 'snapshot',
+    });
   });
 });

@@ -41,6 +41,16 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     await server.query(`UPDATE ${table} SET id = id + 1000000 WHERE id = ${some(3)}`);
   }
 
+  /** Polls while the statement is executed, which may have to wait for a part that is being read. */
+  async function meanwhile(statement: string): Promise<void> {
+    let isDone = false;
+    const executing = server.query(statement).finally(() => {
+      isDone = true;
+    });
+    await task.until(() => isDone, 1 << 16);
+    await executing;
+  }
+
   /** What a reader of the topic has in the end. */
   function folded(): Map<unknown, unknown> {
     const state = new Map<unknown, unknown>();
@@ -146,10 +156,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     await task.start();
     await task.poll(1 << 16);
     await write();
-    const rewriting = server.query(`VACUUM FULL ${table}`);
-    await task.poll(1 << 16);
-    for (let i = 0; i < 5; i++) await task.poll(1 << 16);
-    await rewriting;
+    await meanwhile(`VACUUM FULL ${table}`);
     await finish();
     await expectTable();
   });
@@ -203,5 +210,18 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(ofNew.filter(([op]) => op !== 'r')).toEqual([['c', 903]]);
     const ofFirst = added.filter(({ source }) => source?.['table'] === first);
     expect(ofFirst.map(({ op, after }) => [op, after?.['id']])).toEqual([['c', 902]]);
+  });
+
+  test('a table that is emptied meanwhile', async () => {
+    await fill();
+    await task.start();
+    await task.poll(1 << 16);
+    await meanwhile(`TRUNCATE ${table}`);
+    await finish();
+    // Without records for TRUNCATE, which are skipped by default, its rows stay where they were read.
+    expect(folded().get(-1)).toBe('end');
+    const [row] = await server.query(`SELECT count(*) FROM ${table}`);
+    expect(row?.['count']).toBe('1');
+    expect(task.rows.filter(({ op }) => op === 'c')).toHaveLength(1);
   });
 });
