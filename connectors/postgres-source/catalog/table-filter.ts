@@ -7,14 +7,11 @@ export interface FilterSettings {
   readonly 'schema.exclude.list': readonly string[] | undefined;
   readonly 'table.include.list': readonly string[] | undefined;
   readonly 'table.exclude.list': readonly string[] | undefined;
-  readonly 'signal.data.collection': string | undefined;
 }
 
 export interface TableFilter {
   /** Its rows and changes become records. */
   isCaptured(schema: string, table: string): boolean;
-  /** Its inserts are signals. Not captured by that alone. */
-  isSignals(schema: string, table: string): boolean;
 }
 
 type Matcher = (name: string) => boolean;
@@ -23,10 +20,8 @@ type Matcher = (name: string) => boolean;
 export function tableFilter(settings: FilterSettings): TableFilter {
   const schemas = rule(settings, 'schema.include.list', 'schema.exclude.list');
   const tables = rule(settings, 'table.include.list', 'table.exclude.list');
-  const signals = settings['signal.data.collection'];
   return {
     isCaptured: (schema, table) => !isSystemSchema(schema) && schemas(schema) && tables(`${schema}.${table}`),
-    isSignals: (schema, table) => signals === `${schema}.${table}`,
   };
 }
 

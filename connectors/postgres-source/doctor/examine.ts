@@ -24,8 +24,6 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
     const all = await catalogTables(sql);
     const filter = tableFilter(config);
     const tables = all.filter(({ schema, table }) => filter.isCaptured(schema, table));
-    const signals = all.find(({ schema, table }) => filter.isSignals(schema, table));
-    const wanted = signals === undefined || tables.includes(signals) ? tables : [...tables, signals];
     const skipped = config['skipped.operations'].filter((each): each is Operation => each !== 'none');
     return findings({
       server,
@@ -37,9 +35,8 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
       wish: {
         name: config['publication.name'],
         mode: config['publication.autocreate.mode'],
-        tables: tablesToPublish(wanted),
+        tables: tablesToPublish(tables),
         skippedOperations: new Set(skipped),
-        hasSignals: config['signal.data.collection'] !== undefined,
         viaPartitionRoot: config['publish.via.partition.root'],
       },
     });

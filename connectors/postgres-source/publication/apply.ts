@@ -28,10 +28,7 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
   guard(options, captured.length);
   const rules = replicaIdentityRules(config['replica.identity.autoset.values']);
   await execute(options, identityChanges(captured, rules));
-  const wanted = tables.filter(
-    ({ schema, table }) => filter.isCaptured(schema, table) || filter.isSignals(schema, table),
-  );
-  const toPublish = tablesToPublish(wanted);
+  const toPublish = tablesToPublish(captured);
   const name = config['publication.name'];
   const current = await publication(sql, name, serverVersion);
   const plan = planPublication(current, {
@@ -39,7 +36,6 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
     mode: config['publication.autocreate.mode'],
     tables: toPublish,
     skippedOperations,
-    hasSignals: config['signal.data.collection'] !== undefined,
     viaPartitionRoot: config['publish.via.partition.root'],
   });
   if (plan.kind === 'missing') {

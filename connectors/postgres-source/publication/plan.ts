@@ -23,11 +23,9 @@ type PublishedOperation = 'insert' | 'update' | 'delete' | 'truncate';
 interface PublicationWish {
   readonly name: string;
   readonly mode: 'filtered' | 'all_tables' | 'disabled' | 'no_tables';
-  /** Captured tables, and that of the signals. */
+  /** Captured ones. */
   readonly tables: readonly PublishedTable[];
   readonly skippedOperations: ReadonlySet<Operation>;
-  /** One of the tables has signals: its inserts are needed even where others are skipped. */
-  readonly hasSignals: boolean;
   readonly viaPartitionRoot: boolean;
 }
 
@@ -92,9 +90,8 @@ function changes(current: PublicationState, wish: PublicationWish): string[] {
 }
 
 /** Those that are not skipped, so that the server does not even send the others. */
-function published({ skippedOperations, hasSignals }: PublicationWish): PublishedOperation[] {
-  const isWanted = (letter: Operation) => !skippedOperations.has(letter) || (letter === 'c' && hasSignals);
-  return letters.filter(([letter]) => isWanted(letter)).map(([, operation]) => operation);
+function published({ skippedOperations }: PublicationWish): PublishedOperation[] {
+  return letters.filter(([letter]) => !skippedOperations.has(letter)).map(([, operation]) => operation);
 }
 
 function publishParameter(operations: readonly PublishedOperation[]): string {

@@ -121,7 +121,6 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       mode: 'filtered',
       tables,
       skippedOperations: new Set(['t'] as const),
-      hasSignals: false,
       viaPartitionRoot: true,
     } as const;
     const apply = async (wanted: typeof wish.tables) => {

@@ -9,7 +9,6 @@ function filter(settings: Partial<FilterSettings>) {
     'schema.exclude.list': undefined,
     'table.include.list': undefined,
     'table.exclude.list': undefined,
-    'signal.data.collection': undefined,
     ...settings,
   });
 }
@@ -34,15 +33,5 @@ describe('a table is captured', () => {
     [{ 'schema.include.list': ['a'], 'table.include.list': ['b.t'] }, 'b', 't', false],
   ])('%j %s.%s: %s', (settings, schema, table, expected) => {
     expect(filter(settings).isCaptured(schema, table)).toBe(expected);
-  });
-
-  test('not because its inserts are signals', () => {
-    const { isCaptured, isSignals } = filter({
-      'table.include.list': ['public.orders'],
-      'signal.data.collection': 'public.signals',
-    });
-    expect(isSignals('public', 'signals')).toBe(true);
-    expect(isCaptured('public', 'signals')).toBe(false);
-    expect(isSignals('public', 'Signals')).toBe(false);
   });
 });

@@ -90,14 +90,10 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       'publication.name': 'by hand',
       'publication.autocreate.mode': 'disabled',
       'table.include.list': 'public.(plain|guarded)',
-      'signal.data.collection': 'public.signals',
     };
     expect(await bad(settings)).toEqual(['problem publication']);
-    await server.query('CREATE TABLE signals (id varchar(42) PRIMARY KEY, type varchar(32), data varchar(2048))');
     await server.query('CREATE PUBLICATION "by hand" FOR TABLE plain');
-    expect(await fixes(settings)).toEqual([
-      'ALTER PUBLICATION "by hand" ADD TABLE "public"."guarded", "public"."signals"',
-    ]);
+    expect(await fixes(settings)).toEqual(['ALTER PUBLICATION "by hand" ADD TABLE "public"."guarded"']);
     for (const statement of await fixes(settings)) await server.query(statement);
     expect(await bad(settings)).toEqual([]);
     expect(await bad({ ...settings, 'table.include.list': 'public.nothing' })).toEqual(['warning tables']);

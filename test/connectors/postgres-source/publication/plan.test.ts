@@ -19,7 +19,6 @@ const wish: Wish = {
   mode: 'filtered',
   tables,
   skippedOperations: new Set(),
-  hasSignals: false,
   viaPartitionRoot: false,
 };
 const state: PublicationState = { isForAllTables: false, tables: [], schemas: [], operations: everything };
@@ -35,16 +34,14 @@ describe('a publication that is not there', () => {
     expect(plan(null)).toEqual(statements('CREATE PUBLICATION "dbz_publication" FOR TABLE "public"."a", "s 1"."B"""'));
   });
 
-  test('leaves out what is skipped, but not the inserts that are signals', () => {
+  test('leaves out what is skipped', () => {
     const skippedOperations = new Set(['t', 'c', 'm'] as const);
     const end = 'FOR ALL TABLES WITH (publish =';
     expect(plan(null, { mode: 'all_tables', skippedOperations })).toEqual(
       statements(`CREATE PUBLICATION "dbz_publication" ${end} 'update, delete')`),
     );
-    expect(plan(null, { mode: 'all_tables', skippedOperations, hasSignals: true, viaPartitionRoot: true })).toEqual(
-      statements(
-        `CREATE PUBLICATION "dbz_publication" ${end} 'insert, update, delete', publish_via_partition_root = true)`,
-      ),
+    expect(plan(null, { mode: 'all_tables', skippedOperations, viaPartitionRoot: true })).toEqual(
+      statements(`CREATE PUBLICATION "dbz_publication" ${end} 'update, delete', publish_via_partition_root = true)`),
     );
   });
 
