@@ -3,7 +3,8 @@
 import { appendFileSync, globSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, type ServerProcess, startServer } from '../../test/servers/child.ts';
+import { freePort } from '../../test/free-port.ts';
+import { type ServerProcess, startServer } from '../../test/servers/child.ts';
 import { kafkaClassPath, runKafkaTool, startKafka } from '../../test/servers/kafka-server.ts';
 import type { Input } from '../main-job/input.ts';
 import { countAt } from '../main-job/millrace.ts';
@@ -24,7 +25,8 @@ export async function startConnectPeer(folder: string): Promise<ConnectPeer> {
   const broker = kafka.brokers[0]?.process;
   if (broker === undefined) throw new Error('no broker was started');
   const rest = `http://127.0.0.1:${await freePort()}`;
-  const worker = await startWorker(join(folder, 'worker'), kafka.bootstrapServers, rest);
+  const jars = globSync(join(dirname(await kafkaClassPath()), 'connect-file-*.jar'));
+  const worker = await startWorker(join(folder, 'worker'), kafka.bootstrapServers, { rest, jars });
   let runs = 0;
   return {
     readFiles(input) {
@@ -60,7 +62,7 @@ async function readFiles(input: Input, { processes, bootstrapServers, rest, runs
   const before = processes.map(({ pid }) => sampleProcess(pid));
   const started = performance.now();
   const names = input.paths.map((_, index) => `${topic}-${index}`);
-  await Promise.all(names.map((name, index) => put(rest, name, connector(input.paths[index] ?? '', topic))));
+  await Promise.all(names.map((name, index) => putConnector(rest, name, connector(input.paths[index] ?? '', topic))));
   while ((await countAt(bootstrapServers, topic)) < input.lines) {
     if (performance.now() - started > longestRunMs) throw new Error('Kafka Connect did not finish');
     await sleep(lookEveryMs);
@@ -90,7 +92,8 @@ function connector(file: string, topic: string): Record<string, string> {
   };
 }
 
-async function put(rest: string, name: string, config: Record<string, string>): Promise<void> {
+/** Makes a connector, or changes it; rejects when it is refused. */
+export async function putConnector(rest: string, name: string, config: Record<string, string>): Promise<void> {
   const answer = await fetch(`${rest}/connectors/${name}/config`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
@@ -99,12 +102,16 @@ async function put(rest: string, name: string, config: Record<string, string>): 
   if (!answer.ok) throw new Error(`the connector was refused: ${answer.status} ${await answer.text()}`);
 }
 
-async function startWorker(folder: string, bootstrapServers: string[], rest: string): Promise<ServerProcess> {
+/** A worker with one plugin, whose REST interface answers at `rest`. */
+export async function startWorker(
+  folder: string,
+  bootstrapServers: string[],
+  { rest, jars }: { readonly rest: string; readonly jars: readonly string[] },
+): Promise<ServerProcess> {
   const classPath = await kafkaClassPath();
-  const plugins = join(folder, 'plugins', 'file');
+  const plugins = join(folder, 'plugins', 'plugin');
   mkdirSync(plugins, { recursive: true });
-  for (const jar of globSync(join(dirname(classPath), 'connect-file-*.jar')))
-    symlinkSync(jar, join(plugins, basename(jar)));
+  for (const jar of jars) symlinkSync(jar, join(plugins, basename(jar)));
   const properties = join(folder, 'worker.properties');
   writeFileSync(properties, '');
   for (const [key, value] of Object.entries(workerSettings(bootstrapServers, rest, dirname(plugins))))

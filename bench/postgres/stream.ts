@@ -1,7 +1,8 @@
 /**
  * Changes of PostgreSQL into a topic: rows a second and per CPU-second of our whole process, beside `pg_recvlogical` (Debian's
  * postgresql-client), which writes what the server sends into a file and looks at nothing. Every run reads the same
- * transactions again, from a slot of its own.
+ * transactions again, from a slot of its own. Debezium runs in a worker of Kafka Connect on Apache Kafka, both counted and
+ * both warm; ours starts anew for each run.
  * `npm run bench -- postgres [--rounds 3] [--rows 1000000] [--transaction 100] [--no-peers] [--profile]`.
  */
 
@@ -11,6 +12,7 @@ import { type PostgresServer, startPostgres } from '../../test/kits/postgres-ser
 import { countRecords, mustEqual, pipelineFile, runOnce } from '../main-job/millrace.ts';
 import { inFolder } from '../main-job/options.ts';
 import { measureCommand } from '../measure.ts';
+import { type DebeziumPeer, startDebeziumPeer } from '../peers/debezium.ts';
 import { runRounds, type Subject } from '../rounds.ts';
 
 const { values } = parseArgs({
@@ -91,7 +93,28 @@ function receiver(folder: string, server: PostgresServer, endLsn: string): Subje
   };
 }
 
+/** Connectors that wait for the rows, one for each run. */
+async function prepareDebezium(peer: DebeziumPeer, server: PostgresServer, runs: number): Promise<Subject> {
+  const where = { server, publicationName: 'bench', table: 'public.orders', rows };
+  const names: string[] = [];
+  let marks = 0;
+  for (let run = 1; run <= runs; run += 1) {
+    const slotName = `debezium_${run}`;
+    const mark = () => server.query(`INSERT INTO orders (id) VALUES (${--marks})`);
+    names.push(await peer.prepare({ ...where, slotName }, mark));
+  }
+  return {
+    name: 'Debezium, Kafka Connect and Kafka',
+    async run() {
+      const name = names.shift();
+      if (name === undefined) throw new Error('every prepared connector has run');
+      return { ...(await peer.follow(name, { ...where, slotName: '' })), amount: rows };
+    },
+  };
+}
+
 await inFolder(async (folder) => {
+  const peer = values.peers && !values.profile ? await startDebeziumPeer(folder) : undefined;
   const server = await startPostgres({
     version: 15,
     settings: { max_replication_slots: '60', max_wal_size: '8GB', wal_sender_timeout: '0', synchronous_commit: 'off' },
@@ -99,8 +122,9 @@ await inFolder(async (folder) => {
   try {
     await server.query(tableSql);
     await server.query('CREATE PUBLICATION bench FOR TABLE orders');
-    const subjectCount = values.profile ? 1 : values.peers ? 4 : 3;
-    const runs = subjectCount * (rounds > 1 ? rounds + 1 : 1);
+    const runsOfEach = rounds > 1 ? rounds + 1 : 1;
+    const beside = peer === undefined ? undefined : await prepareDebezium(peer, server, runsOfEach);
+    const runs = (values.profile ? 1 : peer === undefined ? 3 : 4) * runsOfEach;
     for (let slot = 1; slot <= runs; slot += 1) {
       await server.query(`SELECT pg_create_logical_replication_slot('bench_${slot}', 'pgoutput')`);
     }
@@ -110,11 +134,12 @@ await inFolder(async (folder) => {
     const subjects = [millrace(folder, server, 'Millrace, Debezium envelope', 'debezium')];
     if (!values.profile) {
       subjects.push(millrace(folder, server, 'Millrace, lean', 'lean'));
-      if (values.peers) subjects.push(receiver(folder, server, end?.['lsn'] ?? '0/0'));
+      if (beside !== undefined) subjects.push(receiver(folder, server, end?.['lsn'] ?? '0/0'), beside);
       subjects.push(millrace(folder, server, 'Millrace again (A/A)', 'debezium'));
     }
     await runRounds(subjects, { rounds, unit: 'thousand rows', unitSize: 1000 });
   } finally {
+    await peer?.close();
     await server.close();
   }
 });

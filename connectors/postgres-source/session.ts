@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import manifest from '../../package.json' with { type: 'json' };
 import type { SourceTaskContext } from '../contract/source.ts';
 import { type CatalogTable, catalogTables } from './catalog/captured-tables.ts';
 import type { CatalogPort } from './catalog/port.ts';
@@ -68,7 +69,7 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
       types,
       database: connect.database,
       encoding: server.encoding,
-      version: 'millrace',
+      version: manifest.version,
       onUnrepresentable: (place, reason) => context.logger.warn({ place, reason }, 'a value has no representation'),
     });
     const tables = await catalogTables(sql);

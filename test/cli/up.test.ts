@@ -4,8 +4,9 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { localObjects } from '../crash/bucket.ts';
-import { freePort, type MillraceChild, startMillrace } from '../crash/millrace-child.ts';
+import { type MillraceChild, startMillrace } from '../crash/millrace-child.ts';
 import { startS3 } from '../crash/s3-child.ts';
+import { freePort } from '../free-port.ts';
 import { anyPorts, millrace, temporaryFolder } from './command.ts';
 
 interface Place {

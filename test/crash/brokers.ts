@@ -1,7 +1,8 @@
 /** Where the brokers of a crash run are: in the process that is killed, or in processes of their own that are killed too. */
 
 import { join } from 'node:path';
-import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
+import { freePort } from '../free-port.ts';
+import { type MillraceChild, startMillrace } from './millrace-child.ts';
 import { type PartitionContent, readTopic } from './topic.ts';
 
 export interface Brokers {

@@ -11,10 +11,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { freePort } from '../free-port.ts';
 import { type Brokers, brokerApart, brokerWithin } from './brokers.ts';
 import { lineBytes } from './lines.ts';
 import { LogWriter } from './log-writer.ts';
-import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
+import { type MillraceChild, startMillrace } from './millrace-child.ts';
 import { seededRandom } from './random.ts';
 import { startS3 } from './s3-child.ts';
 import {

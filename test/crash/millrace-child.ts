@@ -1,7 +1,6 @@
 /** Runs the real `millrace` command as a child process and kills it by its process id. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 
 const bin = resolve(import.meta.dirname, '../../cli/bin.js');
@@ -70,18 +69,4 @@ export function startMillrace(args: readonly string[], env: NodeJS.ProcessEnv = 
       });
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((settle, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? settle(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }

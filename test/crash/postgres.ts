@@ -11,8 +11,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { freePort } from '../free-port.ts';
 import { type PostgresServer, type PostgresVersion, startPostgres } from '../kits/postgres-server.ts';
-import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
+import { type MillraceChild, startMillrace } from './millrace-child.ts';
 import { seededRandom } from './random.ts';
 import { readTopic } from './topic.ts';
 

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../free-port.ts';
 import { byPartition, localObjects, plainBytes, type StoredObject, s3Objects } from './bucket.ts';
-import { freePort } from './millrace-child.ts';
 import { type ConservationReport, Oracle } from './oracle.ts';
 import { type PartitionContent, readTopic } from './topic.ts';
 

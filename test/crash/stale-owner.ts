@@ -10,9 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { freePort } from '../free-port.ts';
 import { type Brokers, brokerApart } from './brokers.ts';
 import { LogWriter } from './log-writer.ts';
-import { freePort, type MillraceChild, startMillrace } from './millrace-child.ts';
+import { type MillraceChild, startMillrace } from './millrace-child.ts';
 import { seededRandom } from './random.ts';
 import { startS3 } from './s3-child.ts';
 import {

@@ -4,7 +4,8 @@ import { access, chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rename, rm
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort, run, type ServerProcess, startServer } from '../servers/child.ts';
+import { freePort } from '../free-port.ts';
+import { run, type ServerProcess, startServer } from '../servers/child.ts';
 
 /** The versions that `npm ci` brings. */
 export const postgresVersions = [15, 18] as const;

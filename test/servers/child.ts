@@ -1,10 +1,8 @@
 /** Starts one program for a test in its own process, waits until it answers, and stops it by its process id. */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,17 +19,6 @@ export function cacheFolder(name: string): string {
 export async function temporaryFolder(name: string): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), `millrace-${name}-`));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
-}
-
-/** A port that was free a moment ago; for programs that cannot be told to pick one themselves. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
 }
 
 /** The environment without what would change how Java programs run or what they print. */

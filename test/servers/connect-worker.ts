@@ -2,7 +2,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type ServerProcess, startServer } from './child.ts';
+import { freePort } from '../free-port.ts';
+import { type ServerProcess, startServer } from './child.ts';
 import { kafkaClassPath } from './kafka-server.ts';
 
 export interface ConnectWorker {

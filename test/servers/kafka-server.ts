@@ -2,7 +2,8 @@
 
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanEnv, freePort, run, type ServerProcess, startServer } from './child.ts';
+import { freePort } from '../free-port.ts';
+import { cleanEnv, run, type ServerProcess, startServer } from './child.ts';
 import { mavenClassPath } from './maven.ts';
 
 const kafkaVersion = '4.3.1';

@@ -2,7 +2,8 @@
 
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, freePort, isInstalled, run, startServer } from './child.ts';
+import { freePort } from '../free-port.ts';
+import { cacheFolder, isInstalled, run, startServer } from './child.ts';
 
 const gatewayVersion = '1.8.0';
 
