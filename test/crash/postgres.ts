@@ -32,6 +32,8 @@ export interface PostgresReport {
   /** Changes that the database has committed, rows of before the first start among them. */
   readonly written: number;
   readonly arrived: number;
+  /** Rows that came twice because the part of the snapshot they are in was interrupted. */
+  readonly readAgain: number;
   /** Of those that no read of the table can have seen instead. */
   readonly missing: number;
   readonly duplicates: number;
@@ -200,38 +202,49 @@ async function judge(
   dataDir: string,
   versions: ReadonlySet<number>,
 ): Promise<Omit<PostgresReport, 'kills'>> {
+  const changes: Change[] = [];
+  await readTopic(dataDir, topic, (value) => {
+    changes.push(JSON.parse(value.toString()) as Change);
+  });
+  // A part of the snapshot that was interrupted is read again, and what the log tells of that time is told behind it: only
+  // what no read has seen must come once and in order.
+  const lastRead = Math.max(
+    0,
+    ...changes.flatMap(({ op, after }) => (op === 'r' && after !== null ? [after.version] : [])),
+  );
   const seen = new Set<number>();
   const folded = new Map<number, number>();
+  const deleted = new Set<number>();
   const examples: string[] = [];
-  let [arrived, duplicates, outOfOrder, different] = [0, 0, 0, 0];
-  /** The snapshot has seen no later one: all behind it must come from the log. */
-  let lastRead = 0;
+  let [readAgain, duplicates, outOfOrder, different] = [0, 0, 0, 0];
   const note = (what: string) => {
     if (examples.length < 10) examples.push(what);
   };
-  await readTopic(dataDir, topic, (value) => {
-    const { op, before, after } = JSON.parse(value.toString()) as Change;
-    arrived += 1;
+  for (const { op, before, after } of changes) {
     if (after === null) {
-      if (before === null || !folded.delete(before.id)) {
+      const id = before?.id ?? Number.NaN;
+      folded.delete(id);
+      // One that was never there was deleted before a later part of the snapshot was read.
+      if (deleted.has(id)) {
         duplicates += 1;
-        note(`${op} of ${before?.id}, which is not there`);
+        note(`${op} of ${id} twice`);
       }
-      return;
+      deleted.add(id);
+      continue;
     }
-    if (seen.has(after.version)) {
+    const isStrict = after.version > lastRead;
+    if (seen.has(after.version) && isStrict) {
       duplicates += 1;
       note(`version ${after.version} of ${after.id} twice, the second time by ${op}`);
-    }
+    } else if (seen.has(after.version)) readAgain += 1;
     seen.add(after.version);
-    if (op === 'r') lastRead = Math.max(lastRead, after.version);
     const known = folded.get(after.id);
-    if (known !== undefined && known > after.version) {
+    if (isStrict && known !== undefined && known > after.version) {
       outOfOrder += 1;
       note(`version ${after.version} of ${after.id} behind ${known}`);
     }
     folded.set(after.id, after.version);
-  });
+  }
   // What a row was changed to before the snapshot read it need not be told.
   const missing = [...versions].filter((version) => version > lastRead && !seen.has(version));
   for (const version of missing) note(`version ${version} is missing`);
@@ -246,7 +259,8 @@ async function judge(
   }
   for (const id of folded.keys()) note(`row ${id} is gone, and there by its changes`);
   different += folded.size;
-  return { written: versions.size, arrived, missing: missing.length, duplicates, outOfOrder, different, examples };
+  const counts = { readAgain, missing: missing.length, duplicates, outOfOrder, different };
+  return { written: versions.size, arrived: changes.length, ...counts, examples };
 }
 
 if (import.meta.main) {
