@@ -9,8 +9,8 @@ import type { ServerProcess } from '../../test/servers/child.ts';
 import { runKafkaTool, startKafka } from '../../test/servers/kafka-server.ts';
 import { mavenClassPath } from '../../test/servers/maven.ts';
 import { countAt } from '../main-job/millrace.ts';
-import { type Cost, resetPeakRss, sampleProcess } from '../measure.ts';
-import { putConnector, startWorker } from './kafka-connect.ts';
+import type { Cost } from '../measure.ts';
+import { costOf, putConnector, startWorker } from './kafka-connect.ts';
 
 const pom = resolve(import.meta.dirname, '../../test/servers/debezium/pom.xml');
 const lookEveryMs = 50;
@@ -108,20 +108,12 @@ async function follow(
 ): Promise<Cost> {
   const topic = `${name}.${table}`;
   const goal = (await countAt(bootstrapServers, topic)) + rows;
-  for (const { pid } of processes) resetPeakRss(pid);
-  const before = processes.map(({ pid }) => sampleProcess(pid));
-  const startedMs = performance.now();
-  await fetch(`${rest}/connectors/${name}/resume`, { method: 'PUT' });
-  await until(async () => (await countAt(bootstrapServers, topic)) >= goal, 'Debezium has sent every row');
-  const wallSeconds = (performance.now() - startedMs) / 1000;
-  const after = processes.map(({ pid }) => sampleProcess(pid));
+  const cost = await costOf(processes, async () => {
+    await fetch(`${rest}/connectors/${name}/resume`, { method: 'PUT' });
+    await until(async () => (await countAt(bootstrapServers, topic)) >= goal, 'Debezium has sent every row');
+  });
   await fetch(`${rest}/connectors/${name}`, { method: 'DELETE' });
-  const sum = (pick: (index: number) => number) => processes.reduce((total, _, index) => total + pick(index), 0);
-  return {
-    wallSeconds,
-    cpuSeconds: sum((index) => (after[index]?.cpuSeconds ?? 0) - (before[index]?.cpuSeconds ?? 0)),
-    peakRssMb: sum((index) => after[index]?.peakRssMb ?? 0),
-  };
+  return cost;
 }
 
 async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {

@@ -58,19 +58,30 @@ async function readFiles(input: Input, { processes, bootstrapServers, rest, runs
     '--partitions',
     String(input.paths.length),
   ]);
-  for (const { pid } of processes) resetPeakRss(pid);
-  const before = processes.map(({ pid }) => sampleProcess(pid));
-  const started = performance.now();
   const names = input.paths.map((_, index) => `${topic}-${index}`);
-  await Promise.all(names.map((name, index) => putConnector(rest, name, connector(input.paths[index] ?? '', topic))));
-  while ((await countAt(bootstrapServers, topic)) < input.lines) {
-    if (performance.now() - started > longestRunMs) throw new Error('Kafka Connect did not finish');
-    await sleep(lookEveryMs);
-  }
-  const wallSeconds = (performance.now() - started) / 1000;
-  const after = processes.map(({ pid }) => sampleProcess(pid));
+  const cost = await costOf(processes, async (startedMs) => {
+    await Promise.all(names.map((name, index) => putConnector(rest, name, connector(input.paths[index] ?? '', topic))));
+    while ((await countAt(bootstrapServers, topic)) < input.lines) {
+      if (performance.now() - startedMs > longestRunMs) throw new Error('Kafka Connect did not finish');
+      await sleep(lookEveryMs);
+    }
+  });
   await Promise.all(names.map((name) => fetch(`${rest}/connectors/${name}`, { method: 'DELETE' })));
   await runKafkaTool('topics', [...bootstrap, '--delete', '--topic', topic]);
+  return cost;
+}
+
+/** What the work cost processes that run before and behind it, all together. `work` is told when it began. */
+export async function costOf(
+  processes: readonly ServerProcess[],
+  work: (startedMs: number) => Promise<void>,
+): Promise<Cost> {
+  for (const { pid } of processes) resetPeakRss(pid);
+  const before = processes.map(({ pid }) => sampleProcess(pid));
+  const startedMs = performance.now();
+  await work(startedMs);
+  const wallSeconds = (performance.now() - startedMs) / 1000;
+  const after = processes.map(({ pid }) => sampleProcess(pid));
   const sum = (pick: (index: number) => number) => processes.reduce((total, _, index) => total + pick(index), 0);
   return {
     wallSeconds,

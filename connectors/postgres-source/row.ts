@@ -28,6 +28,14 @@ export interface ColumnShape {
 /** What an update or a delete tells of the old row: the primary key, nothing, all of it, or the key of an index. */
 export type ReplicaIdentity = 'default' | 'nothing' | 'full' | 'index';
 
+/** By the letter that the stream and `pg_class.relreplident` have for it. */
+export const replicaIdentities: Readonly<Record<string, ReplicaIdentity>> = {
+  d: 'default',
+  n: 'nothing',
+  f: 'full',
+  i: 'index',
+};
+
 /**
  * A table as it was when its rows were written. The stream's own description counts, never today's catalog: rows of the
  * past have columns that are gone by now. A new object for each change, so that identity tells whether it is the same.

@@ -1,6 +1,6 @@
 /** The tables of the database as capturing sees them: what they are, how large, and what the role may do with them. */
 
-import type { ReplicaIdentity } from '../row.ts';
+import { type ReplicaIdentity, replicaIdentities } from '../row.ts';
 import { type CatalogPort, type CatalogRow, isTrue, textOf } from './port.ts';
 
 export interface CatalogTable {
@@ -23,8 +23,6 @@ export interface CatalogTable {
   /** The role is its owner, directly or through a role it is a member of. */
   readonly isOwned: boolean;
 }
-
-const identities: Readonly<Record<string, ReplicaIdentity>> = { d: 'default', n: 'nothing', f: 'full', i: 'index' };
 
 /** All but those of the system, temporary and unlogged ones, which no publication can have. In the order of their names. */
 export async function catalogTables(sql: CatalogPort): Promise<CatalogTable[]> {
@@ -56,7 +54,7 @@ function tableOf(row: CatalogRow): CatalogTable {
     isPartitioned: row['kind'] === 'p',
     isPartition: isTrue(row, 'is_partition'),
     rootOid: row['root'] === null ? oid : Number(row['root']),
-    identity: identities[textOf(row, 'identity')] ?? 'default',
+    identity: replicaIdentities[textOf(row, 'identity')] ?? 'default',
     identityIndex: row['identity_index'] ?? null,
     hasPrimaryKey: isTrue(row, 'has_key'),
     estimatedRows: Number(row['rows']),

@@ -1,11 +1,11 @@
 /** The lean format: op, place, rows; what an update left unset is named. No schema, no field that is always the same. */
 
+import { lsnText } from '../lsn.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import type { JsonOutput } from '../values/json-output.ts';
 import { quoted } from '../values/json-text.ts';
 import type { ChangeFacts, Operation } from './change.ts';
 import type { ValueFormat } from './change-flow.ts';
-import { lsnText } from './lsn-text.ts';
 import type { EnvelopeOptions } from './options.ts';
 import { RowWriter, unsetNames } from './row-writer.ts';
 import type { TableColumn } from './table-columns.ts';

@@ -1,5 +1,6 @@
 /** Logical messages (`pg_logical_emit_message`) as records of op m; their content is any bytes. */
 
+import { lsnText } from '../lsn.ts';
 import { messageTopic } from '../routing/topics.ts';
 import { standardAlphabet, urlSafeAlphabet, writeBase64 } from '../values/base64.ts';
 import type { BinaryMode } from '../values/binary.ts';
@@ -7,7 +8,6 @@ import { type ConnectSchema, int64, optional, string, struct } from '../values/c
 import type { JsonOutput } from '../values/json-output.ts';
 import type { ChangeFacts, RecordTarget } from './change.ts';
 import { transactionBlockSchema } from './envelope-schema.ts';
-import { lsnText } from './lsn-text.ts';
 import type { EnvelopeOptions } from './options.ts';
 import { SideRecord } from './side-record.ts';
 import { SourceBlock, sourceSchema } from './source-block.ts';

@@ -1,5 +1,6 @@
 /** The strategy `reselect` for unchanged TOAST values: which columns to ask the table for, how, and the tuple with the answer in it. */
 
+import { quoteName, quoteTable } from '../catalog/names.ts';
 import { type TableShape, type Tuple, valueKinds } from '../row.ts';
 
 /** Positions of the values that were not sent and that `old`, an old row sent in full, does not know either. */
@@ -35,12 +36,11 @@ export function reselectQuery(
     if (position < 0 || tuple.kinds[position] !== valueKinds.text) return null;
     values.push(tuple.bytes.toString('utf8', tuple.starts[position], tuple.ends[position]));
     // The parameter takes the type of the column it is compared with.
-    conditions.push(`${identifier(name)} = $${values.length}`);
+    conditions.push(`${quoteName(name)} = $${values.length}`);
   }
   if (values.length === 0) return null;
-  const columns = positions.map((position) => identifier(shape.columns[position]?.name ?? ''));
-  const table = `${identifier(shape.schema)}.${identifier(shape.table)}`;
-  return { text: `SELECT ${columns.join(', ')} FROM ${table} WHERE ${conditions.join(' AND ')}`, values };
+  const columns = positions.map((position) => quoteName(shape.columns[position]?.name ?? ''));
+  return { text: `SELECT ${columns.join(', ')} FROM ${quoteTable(shape)} WHERE ${conditions.join(' AND ')}`, values };
 }
 
 /** The tuple with `texts` (null for NULL) at `positions`, in memory of its own: the reader goes on using its bytes. */
@@ -63,8 +63,4 @@ export function filledTuple(tuple: Tuple, positions: readonly number[], texts: r
     ends[i] = at;
   }
   return { bytes: Buffer.concat(values), columnCount, kinds, starts, ends };
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -4,7 +4,7 @@
  */
 
 import { postgresErrors } from '../error-codes.ts';
-import type { ColumnShape, ReplicaIdentity, TableShape } from '../row.ts';
+import { type ColumnShape, replicaIdentities, type TableShape } from '../row.ts';
 import { readTimeUs } from '../wire/messages.ts';
 import type { ChangeEvents, CommitInfo, OldTuple, StreamEvents } from './events.ts';
 import { mostColumns, TupleRanges } from './tuple-reader.ts';
@@ -29,8 +29,6 @@ const tags = {
 const newTuple = 0x4e; // N
 const keyTuple = 0x4b; // K
 const oldTuple = 0x4f; // O
-
-const identities: Readonly<Record<string, ReplicaIdentity>> = { d: 'default', n: 'nothing', f: 'full', i: 'index' };
 
 /** A text that is cut off or makes no sense; caught where the message is known. */
 class Malformed extends Error {}
@@ -177,7 +175,7 @@ export class PgOutputDecoder {
     const tableOid = this.#uint32();
     const schema = this.#text();
     const table = this.#text();
-    const replicaIdentity = identities[String.fromCharCode(this.#byte())];
+    const replicaIdentity = replicaIdentities[String.fromCharCode(this.#byte())];
     if (replicaIdentity === undefined) throw new Malformed('its replica identity is unknown');
     const count = this.#uint16();
     if (count > mostColumns) throw new Malformed(`a table of ${count} columns`);

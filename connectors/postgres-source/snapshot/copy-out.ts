@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { Tuple } from '../row.ts';
+import { encodeQuery } from '../wire/messages.ts';
 import { CopyFrames } from './copy-frames.ts';
 import { CopyRows } from './copy-rows.ts';
 
@@ -38,7 +39,7 @@ export class CopyOut {
     stream.on('data', this.#onData);
     stream.on('close', this.#onClose);
     stream.on('error', this.#onError);
-    stream.write(queryMessage(`COPY (${statement}) TO STDOUT`));
+    stream.write(encodeQuery(`COPY (${statement}) TO STDOUT`));
   }
 
   /** The next row that is here, valid until the next call; null when none is. Throws what the server or the connection says. */
@@ -101,16 +102,7 @@ export class CopyOut {
     for (const listener of this.#listeners) this.#socket.on('data', listener);
     this.#socket.resume();
     const { failure } = this.#frames;
-    if (failure !== undefined) this.#failure ??= Object.assign(new Error(failure.message), failure);
+    if (failure !== undefined) this.#failure ??= failure;
     else if (this.#rows.isInRow) this.#failure ??= new Error('the server ended the rows in the middle of one');
   }
-}
-
-function queryMessage(text: string): Buffer {
-  const length = Buffer.byteLength(text);
-  const message = Buffer.alloc(length + 6);
-  message.write('Q', 0, 'latin1');
-  message.writeUInt32BE(length + 5, 1);
-  message.write(text, 5);
-  return message;
 }

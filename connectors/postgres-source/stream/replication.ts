@@ -3,8 +3,8 @@
 import type { Clock } from '../../../core/base/clock.ts';
 import { quoteLiteral, quoteName } from '../catalog/names.ts';
 import type { RecordTarget } from '../envelope/change.ts';
-import { lsnText } from '../envelope/lsn-text.ts';
 import type { EnvelopeOptions } from '../envelope/options.ts';
+import { lsnText } from '../lsn.ts';
 import type { StreamPosition } from '../position.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
 import { Acknowledger } from './acknowledger.ts';

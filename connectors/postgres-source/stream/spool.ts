@@ -57,10 +57,6 @@ export class Spool {
     return sum;
   }
 
-  get transactionCount(): number {
-    return this.#transactions.size;
-  }
-
   /** Whether `settle` should be called before more is added. */
   get isCrowded(): boolean {
     return this.#memoryBytes > this.#options.memoryBytes;

@@ -1,17 +1,12 @@
 /**
- * The messages of the frontend/backend protocol that replication needs beside what the driver does: reading their frames,
+ * The messages of the frontend/backend protocol that replication and COPY need beside what the driver does: reading their frames,
  * and writing a query and a status. Formats: PostgreSQL documentation, "Message Formats" and "Streaming Replication Protocol".
  */
 
 export const backendTags = {
-  copyBoth: 0x57, // W
-  copyOut: 0x48, // H
   copyData: 0x64, // d
   copyDone: 0x63, // c
-  commandComplete: 0x43, // C
   error: 0x45, // E
-  notice: 0x4e, // N
-  parameterStatus: 0x53, // S
   readyForQuery: 0x5a, // Z
 } as const;
 
@@ -65,8 +60,16 @@ export function encodeStatus({ writtenLsn, flushedLsn, nowUs, wantsReply }: Stan
   return message;
 }
 
-/** What an ErrorResponse or NoticeResponse says, by field letter: C the SQLSTATE, M the message, D detail, H hint. */
-export function decodeFields(bytes: Buffer, start: number, end: number): ReadonlyMap<string, string> {
+/** A failure that the server reports, in the shape the driver gives it. */
+export interface ServerError extends Error {
+  /** SQLSTATE */
+  readonly code: string | undefined;
+  readonly detail: string | undefined;
+  readonly hint: string | undefined;
+}
+
+/** What an ErrorResponse says: fields of a letter and a text that ends with a zero byte. */
+export function decodeServerError(bytes: Buffer, start: number, end: number): ServerError {
   const fields = new Map<string, string>();
   let at = start;
   while (at < end && bytes[at] !== 0) {
@@ -76,5 +79,6 @@ export function decodeFields(bytes: Buffer, start: number, end: number): Readonl
     fields.set(letter, bytes.toString('utf8', at + 1, stop));
     at = stop + 1;
   }
-  return fields;
+  const rest = { code: fields.get('C'), detail: fields.get('D'), hint: fields.get('H') };
+  return Object.assign(new Error(fields.get('M') ?? 'the server reports an error'), rest);
 }

@@ -8,7 +8,7 @@ import { type ConnectOptions, openReplication, type Tap } from './connect.ts';
 import { Inbox } from './inbox.ts';
 import {
   backendTags,
-  decodeFields,
+  decodeServerError,
   encodeQuery,
   encodeStatus,
   frameHeaderBytes,
@@ -154,10 +154,7 @@ export class ReplicationConnection {
   /** Everything that is not the stream itself. */
   #control(tag: number, bytes: Buffer, start: number, end: number): void {
     if (tag === backendTags.error) {
-      const fields = decodeFields(bytes, start, end);
-      const failure = { code: fields.get('C'), detail: fields.get('D'), hint: fields.get('H') };
-      const error = Object.assign(new Error(fields.get('M') ?? 'the server reports an error'), failure);
-      throw this.#fail(asPostgresError(error, this.#where));
+      throw this.#fail(asPostgresError(decodeServerError(bytes, start, end), this.#where));
     }
     if (tag === backendTags.copyDone) throw this.#fail(this.#broken('the server ended the stream'));
   }
