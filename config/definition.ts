@@ -4,7 +4,7 @@ import type { Fields, ValuesOf } from './fields/field.ts';
 import { commonFields, sinkFields, sourceFields } from './fields/shared.ts';
 import { type ParseOptions, parseSettings } from './parse-settings.ts';
 import { hasErrors, invalidConfig, type Problem, problem } from './problem.ts';
-import { checkSink, checkSource } from './shared-checks.ts';
+import { checkSink, checkSource, checkWithoutTransactions } from './shared-checks.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -41,6 +41,8 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
    * covers everything that starts so.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
+  /** For a source: its tasks say where the source's own transactions end, which `transaction.boundary: connector` asks for. */
+  readonly definesTransactions?: boolean;
   /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
   largestRecordBytes?(config: FullConfig<K, F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
@@ -113,7 +115,9 @@ function checkAcross<K extends ConnectorKind, F extends Fields>(
   bad: ReadonlySet<string>,
 ): Problem[] {
   const problems: Problem[] = [];
-  for (const check of [spec.kind === 'source' ? checkSource : checkSink, spec.check]) {
+  const shared = spec.kind === 'sink' ? [checkSink] : [checkSource];
+  if (spec.kind === 'source' && spec.definesTransactions !== true) shared.push(checkWithoutTransactions);
+  for (const check of [...shared, spec.check]) {
     let isTainted = false;
     const watched = new Proxy(config, {
       get(target, key) {

@@ -21,15 +21,18 @@ export function checkSink(values: Readonly<Record<string, unknown>>, report: Rep
 }
 
 export function checkSource(values: Readonly<Record<string, unknown>>, report: ReportProblem): void {
-  if (values['transaction.boundary'] === 'connector') {
-    const message = 'the connector does not define transaction boundaries of its own';
-    report('transaction.boundary', message, 'Use poll or interval.');
-  }
   const deadLetters = values['errors.deadletterqueue.topic.name'];
   if (deadLetters !== undefined && deadLetters === values['topic']) {
     const message = 'dead letters would go among the good records';
     report('errors.deadletterqueue.topic.name', message, 'Name another topic than the one the source writes to.');
   }
+}
+
+/** For a source that knows no transactions. */
+export function checkWithoutTransactions(values: Readonly<Record<string, unknown>>, report: ReportProblem): void {
+  if (values['transaction.boundary'] !== 'connector') return;
+  const message = 'what the connector reads has no transactions, so it cannot say where they end';
+  report('transaction.boundary', message, 'Use poll or interval.');
 }
 
 function matchesWhole(pattern: RegExp, text: string): boolean {

@@ -30,6 +30,7 @@ async function open(storedPositions: readonly SourcePosition[]) {
     settings: { name: 'bench', 'connector.class': 'file', topic: 'bench', paths: `${folder}/**/*.log`, watch },
     storedPositions,
     once: false,
+    marksTransactions: false,
     clock: systemClock,
     logger: silentLogger,
     gauges: {
@@ -53,6 +54,7 @@ const output = {
   }),
   position: (partition: SourcePosition['partition'], offset: SourcePosition['offset']) =>
     void stored.set(JSON.stringify(partition), { partition, offset }),
+  transactionEnds() {},
 };
 const { signal } = new AbortController();
 

@@ -36,6 +36,8 @@ class BatchOutput implements SourceOutput {
 
   position(): void {}
 
+  transactionEnds(): void {}
+
   build(): void {
     for (const builder of this.#builders) {
       if (builder.count === 0) continue;
@@ -71,6 +73,7 @@ async function round(folder: string, lineCount: number): Promise<number> {
     settings,
     storedPositions: [],
     once: true,
+    marksTransactions: false,
     clock: systemClock,
     logger: silentLogger,
     gauges: { add() {}, set() {} },

@@ -147,7 +147,7 @@ function transactionFields() {
       group: group.delivery,
     }),
     'transaction.boundary': field.choice(['poll', 'interval', 'connector'], {
-      doc: 'When a transaction of records and their source offsets ends: between two polls, or after `transaction.boundary.interval.ms`. Readers of committed records see its records then.',
+      doc: 'When a transaction of records and their source offsets ends: between two polls, after `transaction.boundary.interval.ms`, or with `connector` only where transactions of the source end, so that none of them is seen in part. Readers of committed records see its records then.',
       default: 'poll',
       group: group.delivery,
     }),

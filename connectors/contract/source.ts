@@ -59,6 +59,11 @@ export interface SourceTaskContext {
   readonly storedPositions: readonly SourcePosition[];
   /** True for a bounded run: read what is there now, then finish. */
   readonly once: boolean;
+  /**
+   * The task says where the source's own transactions end (`SourceOutput.transactionEnds`), and none of them is ever
+   * visible in part: the definition has `definesTransactions`, and the user asked for it.
+   */
+  readonly marksTransactions: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Numbers for metrics and the run's summary; names are snake_case with units, `_total` counts up and others are set. */
@@ -84,6 +89,13 @@ export interface SourceOutput {
    * one source partition in one poll the last counts.
    */
   position(partition: SourcePosition['partition'], offset: SourcePosition['offset']): void;
+  /**
+   * No transaction of the source is told in part: this poll may be the last one of what becomes visible together. Said
+   * at the end of a poll; what is appended after it in the same poll takes it back. Polls that do not say it are held
+   * together with the next that does, and are given up when the task fails, is paused or is stopped before. A poll that
+   * ends a bounded run has said it. Means nothing unless `context.marksTransactions`.
+   */
+  transactionEnds(): void;
 }
 
 export interface RecordAppender {

@@ -42,6 +42,7 @@ export const definition = defineConnector({
     ...idleFields(),
   },
   unsupported: refused,
+  definesTransactions: true,
   check(config, report) {
     for (const part of missingParts(config)) {
       report(part, 'nobody knows where to connect', `Give ${part}, or all in one with database.url.`);

@@ -121,6 +121,8 @@ export class PostgresSourceTask implements SourceTask {
       output.position(partition, offset);
     }
     const isDone = await snapshot.poll(this.#noting(output), signal);
+    // Rows are read, not changed: nothing of them belongs together.
+    output.transactionEnds();
     if (!isDone) return 'more';
     await snapshot.close();
     this.#snapshot = undefined;
@@ -133,6 +135,7 @@ export class PostgresSourceTask implements SourceTask {
     const offsets = this.#tableOffsets;
     return {
       partition: (topic, spread) => output.partition(topic, spread),
+      transactionEnds: () => output.transactionEnds(),
       get roomBytes() {
         return output.roomBytes;
       },

@@ -1,7 +1,7 @@
 /** A definition types, reads and checks the settings of a connector, and reports every problem at once. */
 
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import { type ConfigOf, createCatalogue, type Problem, type Secret } from '../../config/index.ts';
+import { type ConfigOf, createCatalogue, defineConnector, type Problem, type Secret } from '../../config/index.ts';
 import { sampleCatalogue, sampleSink, sampleSource } from './sample-catalogue.ts';
 
 const good = { name: 'a', 'connector.class': 'bucket', topics: 't', 's3.bucket.name': 'lake' };
@@ -141,6 +141,16 @@ describe('the rules of all connectors', () => {
     expect(problemsOf({ ...without, 'topics.regex': 'logs', [dlq]: 'logs.dlq' })).toEqual([]);
     const source = sampleSource.parse({ name: 'a', 'connector.class': 'lines', topic: 't', paths: '/x', [dlq]: 't' });
     expect('problems' in source && source.problems.map(oneLine)[0]).toContain(`conflict ${dlq}`);
+  });
+
+  test('only a source that knows transactions says where they end', () => {
+    const source = { name: 'x', kind: 'source', title: 'X', summary: 'X.', guarantee: 'X.', fields: {} } as const;
+    const settings = { name: 'x', 'connector.class': 'x', topic: 't', 'transaction.boundary': 'connector' };
+    const without = defineConnector(source).parse(settings);
+    expect('problems' in without && without.problems.map(oneLine)).toEqual([
+      'conflict transaction.boundary: what the connector reads has no transactions, so it cannot say where they end',
+    ]);
+    expect(defineConnector({ ...source, definesTransactions: true }).parse(settings)).toHaveProperty('config');
   });
 
   test('only converters that pass bytes through are taken', () => {

@@ -18,3 +18,12 @@ test.each(postgresVersions)(
     expect(report.readAgain).toBeLessThan(5 * 1_000);
   },
 );
+
+test(`no transaction of Postgres is ever seen in part, whatever is killed, seed ${seed}`, {
+  timeout: 240_000,
+}, async () => {
+  const boundary = 'connector';
+  const report = await runPostgres({ version: 18, kills: 4, rows: 20_000, seed, longestRunMs: 3_000, boundary });
+  expect(report).toMatchObject({ missing: 0, duplicates: 0, outOfOrder: 0, different: 0, split: 0, examples: [] });
+  expect(report.arrived).toBeGreaterThan(30_000);
+});

@@ -3,7 +3,9 @@
  * thread, and while its connections are cut at the server. Then it runs to its end, and the changes in the topic must be
  * those of the database: each once, in order, and folded equal to its table.
  *
- *   node test/crash/postgres.ts --kills 100 --seed 7 --version 18
+ * With `transaction.boundary=connector` no transaction of the database may be in two of the topic.
+ *
+ *   node test/crash/postgres.ts --kills 100 --seed 7 --version 18 --boundary connector
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +26,8 @@ export interface PostgresRunOptions {
   /** Rows of the table before the first start. */
   readonly rows: number;
   readonly longestRunMs?: number;
+  /** `transaction.boundary`; with `connector` some transactions are larger than a poll. */
+  readonly boundary?: 'poll' | 'connector';
   readonly onProgress?: (text: string) => void;
 }
 
@@ -40,6 +44,8 @@ export interface PostgresReport {
   readonly outOfOrder: number;
   /** Rows in which the folded changes differ from the table. */
   readonly different: number;
+  /** Transactions of the database that readers could have seen in part. */
+  readonly split: number;
   readonly examples: readonly string[];
 }
 
@@ -69,7 +75,7 @@ async function run(options: PostgresRunOptions, server: PostgresServer, folder: 
     `INSERT INTO items SELECT i, nextval('versions'), repeat('x', 50) FROM generate_series(1, ${options.rows}) i`,
   );
   const pipeline = join(folder, 'pipeline.yaml');
-  writeFileSync(pipeline, pipelineText(server));
+  writeFileSync(pipeline, pipelineText(server, options.boundary ?? 'poll'));
   const dataDir = join(folder, 'data');
   const start = async (more: readonly string[] = []): Promise<MillraceChild> => {
     const ports = ['--listen', `127.0.0.1:${await freePort()}`, '--rest', `127.0.0.1:${await freePort()}`];
@@ -78,7 +84,7 @@ async function run(options: PostgresRunOptions, server: PostgresServer, folder: 
       threadKiller,
     );
   };
-  const writer = new Writer(server, random, options.rows);
+  const writer = new Writer(server, random, options);
   const writing = writer.start();
   const kills = await killAgainAndAgain(options, server, start, random).finally(() => writer.stop());
   await writing;
@@ -88,7 +94,7 @@ async function run(options: PostgresRunOptions, server: PostgresServer, folder: 
   return { kills, ...(await judge(server, dataDir, writer.versions)) };
 }
 
-function pipelineText(server: PostgresServer): string {
+function pipelineText(server: PostgresServer, boundary: 'poll' | 'connector'): string {
   return [
     'pipeline: p',
     'source:',
@@ -98,6 +104,7 @@ function pipelineText(server: PostgresServer): string {
     '  table.include.list: public\\.items',
     '  snapshot.chunk.bytes: 64KiB',
     '  tombstones.on.delete: false',
+    `  transaction.boundary: ${boundary}`,
     '  key.converter.schemas.enable: false',
     '  value.converter.schemas.enable: false',
     'topics:',
@@ -112,10 +119,12 @@ class Writer {
   readonly versions = new Set<number>();
   readonly #server: PostgresServer;
   readonly #random: () => number;
+  readonly #writesHuge: boolean;
   #nextId: number;
   #isStopped = false;
 
-  constructor(server: PostgresServer, random: () => number, rows: number) {
+  constructor(server: PostgresServer, random: () => number, { rows, boundary }: PostgresRunOptions) {
+    this.#writesHuge = boundary === 'connector';
     this.#server = server;
     this.#random = random;
     this.#nextId = rows + 1;
@@ -136,6 +145,7 @@ class Writer {
         }
         written.push(...(await this.#change(client)));
       }
+      if (this.#writesHuge && this.#random() < 0.01) written.push(...(await this.#changeMany(client)));
       const isUndone = this.#random() < 0.1;
       await client.query(isUndone ? 'ROLLBACK' : 'COMMIT');
       if (!isUndone) for (const version of written) this.versions.add(version);
@@ -146,6 +156,14 @@ class Writer {
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** More than a poll of the connector takes. */
+  async #changeMany(client: Awaited<ReturnType<PostgresServer['connect']>>): Promise<number[]> {
+    const text = "UPDATE items SET version = nextval('versions') WHERE id BETWEEN $1 AND $2 RETURNING version";
+    const first = 1 + Math.floor(this.#random() * this.#nextId * 0.5);
+    const { rows } = await client.query<{ version: string }>(text, [first, first + 8_000]);
+    return rows.map(({ version }) => Number(version));
   }
 
   async #change(client: Awaited<ReturnType<PostgresServer['connect']>>): Promise<number[]> {
@@ -193,6 +211,7 @@ async function killAgainAndAgain(
 
 interface Change {
   readonly op: string;
+  readonly source: { readonly txId: number | null };
   readonly before: { readonly id: number } | null;
   readonly after: { readonly id: number; readonly version: number } | null;
 }
@@ -203,8 +222,15 @@ async function judge(
   versions: ReadonlySet<number>,
 ): Promise<Omit<PostgresReport, 'kills'>> {
   const changes: Change[] = [];
-  await readTopic(dataDir, topic, (value) => {
-    changes.push(JSON.parse(value.toString()) as Change);
+  let split = 0;
+  let [lastOffset, lastTransaction]: [number, number | null] = [-1, null];
+  await readTopic(dataDir, topic, (value, offset) => {
+    const change = JSON.parse(value.toString()) as Change;
+    changes.push(change);
+    const transaction = change.op === 'r' ? null : change.source.txId;
+    // Between two records of a partition only the end of a transaction takes an offset.
+    if (transaction !== null && transaction === lastTransaction && offset !== lastOffset + 1) split += 1;
+    [lastOffset, lastTransaction] = [offset, transaction];
   });
   // A part of the snapshot that was interrupted is read again, and what the log tells of that time is told behind it: only
   // what no read has seen must come once and in order.
@@ -260,7 +286,7 @@ async function judge(
   for (const id of folded.keys()) note(`row ${id} is gone, and there by its changes`);
   different += folded.size;
   const counts = { readAgain, missing: missing.length, duplicates, outOfOrder, different };
-  return { written: versions.size, arrived: changes.length, ...counts, examples };
+  return { written: versions.size, arrived: changes.length, ...counts, split, examples };
 }
 
 if (import.meta.main) {
@@ -270,6 +296,7 @@ if (import.meta.main) {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       rows: { type: 'string', default: '50000' },
       version: { type: 'string', default: '18' },
+      boundary: { type: 'string', default: 'poll' },
     },
   });
   console.log(`seed ${values.seed}`);
@@ -278,9 +305,11 @@ if (import.meta.main) {
     kills: Number(values.kills),
     seed: Number(values.seed),
     rows: Number(values.rows),
+    boundary: values.boundary === 'connector' ? 'connector' : 'poll',
     onProgress: (text) => console.log(text),
   });
   console.log(JSON.stringify(report, null, 2));
   const { missing, duplicates, outOfOrder, different } = report;
-  process.exitCode = missing + duplicates + outOfOrder + different === 0 ? 0 : 1;
+  const split = values.boundary === 'connector' ? report.split : 0;
+  process.exitCode = missing + duplicates + outOfOrder + different + split === 0 ? 0 : 1;
 }

@@ -21,7 +21,7 @@ const newline = Buffer.from('\n');
 export async function readTopic(
   dataDir: string,
   topic: string,
-  onValue: (value: Buffer) => void,
+  onValue: (value: Buffer, offset: number) => void,
 ): Promise<PartitionContent[]> {
   const logger = silentLogger;
   const listen = { host: '127.0.0.1', port: 0 };
@@ -44,7 +44,7 @@ export async function readTopic(
 export async function readTopicAt(
   bootstrapServers: readonly string[],
   topic: string,
-  onValue: (value: Buffer) => void,
+  onValue: (value: Buffer, offset: number) => void,
 ): Promise<PartitionContent[]> {
   const cluster = connectCluster({ bootstrapServers, clientId: 'oracle', clock: systemClock, logger: silentLogger });
   const fetcher = createFetcher(cluster, { isolation: 'read_committed' });
@@ -63,7 +63,7 @@ export async function readTopicAt(
           const value = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
           content.hash.update(value).update(newline);
           content.records += 1;
-          onValue(value);
+          onValue(value, cursor.offset);
         }
         if (nextOffset >= (left.get(partition) ?? 0)) left.delete(partition);
       }

@@ -31,6 +31,7 @@ export class MemoryOutput implements SourceOutput {
   largestValueBytes = 0;
   roomBytes: number;
   readonly #keepsRecords: boolean;
+  #wholeCount = -1;
 
   /** Without `keepsRecords` it counts only, for tests of more bytes than memory should hold. */
   constructor(roomBytes: number, keepsRecords = true) {
@@ -69,6 +70,15 @@ export class MemoryOutput implements SourceOutput {
 
   position(partition: SourcePartition, offset: SourceOffset | null): void {
     this.positions.push({ partition, offset });
+  }
+
+  transactionEnds(): void {
+    this.#wholeCount = this.records.length;
+  }
+
+  /** The source said that it ended, and appended nothing after that. */
+  get endsTransaction(): boolean {
+    return this.#wholeCount === this.records.length;
   }
 }
 
@@ -176,6 +186,7 @@ export class SourceDriver {
       // As the offset topic gives them back.
       storedPositions: JSON.parse(JSON.stringify(options.storedPositions ?? driver.store.positions)),
       once: options.once ?? false,
+      marksTransactions: false,
       clock: options.clock ?? systemClock,
       logger: options.logger ?? silentLogger,
       gauges: driver.gauges,

@@ -42,6 +42,8 @@ export interface BuiltPoll {
   readonly recordCount: number;
   /** Keys and values. */
   readonly payloadBytes: number;
+  /** No transaction of the source was told in part where the poll ended, as far as the source says. */
+  readonly endsTransaction: boolean;
   release(): void;
 }
 
@@ -51,6 +53,8 @@ interface Poll {
   /** Keys and values alone. */
   payloadBytes: number;
   recordCount: number;
+  /** How many records there were when the source last said that a transaction ends; -1 before it has. */
+  wholeRecordCount: number;
 }
 
 interface TopicPart {
@@ -64,7 +68,7 @@ export class BatchOutput implements SourceOutput {
   readonly #options: BatchOutputOptions;
   readonly #topics = new Map<string, TopicPart>();
   readonly #positions = new Map<string, SourcePosition>();
-  readonly #poll: Poll = { usedBytes: 0, payloadBytes: 0, recordCount: 0 };
+  readonly #poll: Poll = { usedBytes: 0, payloadBytes: 0, recordCount: 0, wholeRecordCount: -1 };
   /** What two polls need, one being filled and one being sent, with some room for batches that grew. */
   readonly #memory: BatchMemory;
 
@@ -113,6 +117,10 @@ export class BatchOutput implements SourceOutput {
     this.#positions.set(id, { partition, offset });
   }
 
+  transactionEnds(): void {
+    this.#poll.wholeRecordCount = this.#poll.recordCount;
+  }
+
   /** Ends the poll: everything appended since the last call, as batches in order. */
   async take(): Promise<BuiltPoll> {
     const batches: TopicBatch[] = [];
@@ -141,18 +149,20 @@ export class BatchOutput implements SourceOutput {
   }
 
   #finish(batches: readonly TopicBatch[]): BuiltPoll {
-    const { recordCount, payloadBytes } = this.#poll;
+    const { recordCount, payloadBytes, wholeRecordCount } = this.#poll;
     const positions = [...this.#positions.values()];
     this.#positions.clear();
     this.#poll.usedBytes = 0;
     this.#poll.payloadBytes = 0;
     this.#poll.recordCount = 0;
+    this.#poll.wholeRecordCount = -1;
     // A compressed batch has memory of its own; what it was made from stays with its builder.
     const isOurs = this.#options.compression === 'none';
     const release = () => {
       if (isOurs) for (const { batch } of batches) this.#memory.give(batch);
     };
-    return { batches, positions, recordCount, payloadBytes, release };
+    const endsTransaction = wholeRecordCount === recordCount;
+    return { batches, positions, recordCount, payloadBytes, endsTransaction, release };
   }
 
   #topic(topic: string): TopicPart {

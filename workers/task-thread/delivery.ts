@@ -20,6 +20,8 @@ export interface SourceDelivery {
   deliver(records: readonly TopicBatch[], positions: readonly SourcePosition[]): Promise<void>;
   /** Resolves when everything delivered is durable and visible to readers of committed records. */
   commit(): Promise<void>;
+  /** Nothing delivered since the last commit will ever be visible. For delivery in transactions alone. */
+  abort(): Promise<void>;
 }
 
 /** Batches of the offset topic for these positions. */
@@ -40,12 +42,13 @@ export function atLeastOnceDelivery({ producer, encodePositions, retry }: AtLeas
       if (positions.length > 0) await retry('writing source offsets', () => producer.send(encodePositions(positions)));
     },
     commit: () => Promise.resolve(),
+    abort: () => Promise.reject(new Error('what is delivered at least once cannot be taken back')),
   };
 }
 
 export interface ExactlyOnceOptions {
   /** Its transactional id is this task's alone, so that its epoch fences every earlier run (promise 4). */
-  readonly producer: BatchProducer & { commit(): Promise<void> };
+  readonly producer: BatchProducer & { commit(): Promise<void>; abort(): Promise<void> };
   readonly encodePositions: EncodePositions;
 }
 
@@ -60,5 +63,6 @@ export function exactlyOnceDelivery({ producer, encodePositions }: ExactlyOnceOp
       if (batches.length > 0) await producer.send(batches);
     },
     commit: () => producer.commit(),
+    abort: () => producer.abort(),
   };
 }

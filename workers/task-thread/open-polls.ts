@@ -11,12 +11,15 @@ export interface CommittedPolls {
   readonly payloadBytes: number;
 }
 
+type WrittenPoll = Pick<BuiltPoll, 'positions' | 'recordCount' | 'payloadBytes' | 'endsTransaction'>;
+
 export class OpenPolls {
   /** Bounded by the source partitions of the task. */
   readonly #positions = new Map<string, SourcePosition>();
   #recordCount = 0;
   #payloadBytes = 0;
   #sinceMs: number | undefined;
+  #isWhole = true;
 
   get isEmpty(): boolean {
     return this.#sinceMs === undefined;
@@ -24,6 +27,11 @@ export class OpenPolls {
 
   get bytes(): number {
     return this.#payloadBytes;
+  }
+
+  /** No transaction of the source is open in part, as far as the source says. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   /** 0 while nothing is open. */
@@ -36,7 +44,7 @@ export class OpenPolls {
     this.#sinceMs ??= nowMs;
   }
 
-  add({ positions, recordCount, payloadBytes }: Pick<BuiltPoll, 'positions' | 'recordCount' | 'payloadBytes'>): void {
+  add({ positions, recordCount, payloadBytes, endsTransaction }: WrittenPoll): void {
     for (const position of positions) {
       const id = canonicalJson(position.partition);
       this.#positions.delete(id);
@@ -44,9 +52,10 @@ export class OpenPolls {
     }
     this.#recordCount += recordCount;
     this.#payloadBytes += payloadBytes;
+    this.#isWhole = endsTransaction;
   }
 
-  /** They are committed: starts over. */
+  /** They are committed, or given up: starts over. */
   take(): CommittedPolls {
     const committed = {
       positions: [...this.#positions.values()],
@@ -57,6 +66,7 @@ export class OpenPolls {
     this.#recordCount = 0;
     this.#payloadBytes = 0;
     this.#sinceMs = undefined;
+    this.#isWhole = true;
     return committed;
   }
 }

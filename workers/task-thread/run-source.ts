@@ -53,7 +53,10 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     retrying(attempt, { clock, logger, longestDelayMs, what, onRetry });
   const runner = new SourceRunner({
     createTask: () => connector.createTask(),
-    context: { connector: name, taskIndex, settings: spec.settings, once: spec.once, clock, logger, gauges },
+    context: {
+      ...{ connector: name, taskIndex, settings: spec.settings, once: spec.once, clock, logger, gauges },
+      marksTransactions: spec.transactions?.boundary.kind === 'connector',
+    },
     positions,
     output,
     errors,

@@ -14,7 +14,7 @@ import { retryDelayMs, sleepUnlessAborted } from './retrying.ts';
 import type { SourceErrors } from './source-errors.ts';
 import type { SourcePositions } from './source-positions.ts';
 import type { TaskGauges } from './task-gauges.ts';
-import { isOver, type TransactionBoundary } from './transaction-boundary.ts';
+import { isOver, mayEnd, type TransactionBoundary } from './transaction-boundary.ts';
 
 export interface SourceRunnerOptions {
   /** A fresh task; called again when a retriable error made the runner reopen it. */
@@ -80,9 +80,13 @@ export class SourceRunner {
     let outcome: 'more' | 'finished' = 'more';
     while (outcome === 'more') {
       // Before a pause of unknown length: what is in flight must be settled, and be seen to fail if it does.
-      if (gate.paused) await this.#finish();
+      const isKept = !gate.paused || (await this.#finish()) === 'committed';
       if (!(await gate.open())) break;
+      if (!isKept) await this.#task.close();
+      if (!isKept) await this.#openAnew();
       outcome = await this.#poll();
+      // What a bounded run has read is whole.
+      if (outcome === 'finished') output.transactionEnds();
       const built = await output.take();
       const deadLetters = errors.take();
       this.#isNextReady = true;
@@ -113,7 +117,7 @@ export class SourceRunner {
   /** The polls before were whole: a source that fails at every third poll still gets on. */
   async #failAfterPolls(error: unknown): Promise<never> {
     const { output, errors, logger } = this.#options;
-    logger.warn({ reason: describeError(error) }, 'polling the source failed; what came before is committed first');
+    logger.warn({ reason: describeError(error) }, 'polling the source failed; what came before is finished first');
     output.discard();
     errors.discard();
     await this.#finish();
@@ -137,15 +141,33 @@ export class SourceRunner {
       await this.#task.close();
     }
     await sleepUnlessAborted(clock, delayMs, gate.signal);
-    if (!reopen) return;
+    if (reopen) await this.#openAnew();
+  }
+
+  /** At the stored positions. */
+  async #openAnew(): Promise<void> {
     this.#task = this.#options.createTask();
     await this.#open();
   }
 
   /** Nothing is in flight and no transaction is open any more. */
-  async #finish(): Promise<void> {
+  async #finish(): Promise<'committed' | 'given up'> {
     await this.#inFlight;
-    await this.#commit();
+    if (mayEnd(this.#options.boundary, this.#openPolls.isWhole)) {
+      await this.#commit();
+      return 'committed';
+    }
+    await this.#giveUp();
+    return 'given up';
+  }
+
+  /** Of a transaction of the source only a part was written: nobody shall see it, and all of it is read again. */
+  async #giveUp(): Promise<void> {
+    const { delivery, gauges, logger } = this.#options;
+    await delivery.abort();
+    const { recordCount } = this.#openPolls.take();
+    gauges.add('source_aborts_total', 1);
+    logger.info({ recordCount }, 'a transaction of the source was written in part; it is aborted and read again');
   }
 
   /** Writes records, dead letters and positions; commits when the transaction is over. */
@@ -156,6 +178,8 @@ export class SourceRunner {
     const isNothing = built.batches.length + built.positions.length + deadLetters.length === 0;
     if (!isNothing) open.begin(clock.monotonicMs());
     if (failure !== undefined) {
+      if (!mayEnd(boundary, open.isWhole)) await this.#giveUp();
+      open.begin(clock.monotonicMs());
       await delivery.deliver(deadLetters, []);
       await this.#commit();
       throw failure;
@@ -167,7 +191,8 @@ export class SourceRunner {
     }
     built.release();
     const openForMs = open.openForMs(clock.monotonicMs());
-    if (isOver(boundary, { openForMs, bytes: open.bytes, isNextReady: this.#isNextReady })) await this.#commit();
+    if (isOver(boundary, { openForMs, bytes: open.bytes, isNextReady: this.#isNextReady, isWhole: open.isWhole }))
+      await this.#commit();
   }
 
   /** What was written becomes durable, and only then the source is told (promise 1). */

@@ -5,7 +5,9 @@ export type TransactionBoundary =
   | { readonly kind: 'each' }
   /** Between two polls: as soon as there is no next one to be written. */
   | { readonly kind: 'poll' }
-  | { readonly kind: 'interval'; readonly intervalMs: number };
+  | { readonly kind: 'interval'; readonly intervalMs: number }
+  /** As with `poll`, but only where the source says that none of its own transactions was told in part. */
+  | { readonly kind: 'connector' };
 
 export interface OpenTransaction {
   readonly openForMs: number;
@@ -13,6 +15,8 @@ export interface OpenTransaction {
   readonly bytes: number;
   /** The next poll waits to be written. */
   readonly isNextReady: boolean;
+  /** The source says that no transaction of its own is in it in part. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -29,6 +33,17 @@ export function isOver(boundary: TransactionBoundary, open: OpenTransaction): bo
     case 'interval':
       return open.openForMs >= boundary.intervalMs;
     case 'poll':
-      return !open.isNextReady || open.openForMs >= longestSharedMs || open.bytes >= mostSharedBytes;
+      return isSharedEnough(open);
+    case 'connector':
+      return open.isWhole && isSharedEnough(open);
   }
+}
+
+/** Whether it can be committed as it is, when nothing more is going to be written. */
+export function mayEnd(boundary: TransactionBoundary, isWhole: boolean): boolean {
+  return isWhole || boundary.kind !== 'connector';
+}
+
+function isSharedEnough({ isNextReady, openForMs, bytes }: OpenTransaction): boolean {
+  return !isNextReady || openForMs >= longestSharedMs || bytes >= mostSharedBytes;
 }

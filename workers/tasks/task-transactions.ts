@@ -13,6 +13,12 @@ export interface TransactionSettings {
 /** Kafka's own default. Readers of committed records wait this long for a transaction whose worker is gone for good. */
 const shortestTimeoutMs = 60_000;
 
+/**
+ * A large transaction of the source takes as long to write as it takes: the longest time that brokers allow unless told
+ * otherwise (`transaction.max.timeout.ms`).
+ */
+const longestTimeoutMs = 900_000;
+
 /** Kafka Connect takes `offset.flush.interval.ms`, which is this unless told. */
 const defaultIntervalMs = 60_000;
 
@@ -28,6 +34,9 @@ export function transactionPlan(
     throw workerErrors.error('exactly-once-unavailable', { message, where: taskName(task) });
   }
   const transactionalId = `${groupId}-${task.connector}-${task.index}`;
+  if (typed['transaction.boundary'] === 'connector') {
+    return { transactionalId, transactionTimeoutMs: longestTimeoutMs, boundary: { kind: 'connector' } };
+  }
   if (typed['transaction.boundary'] !== 'interval') {
     return { transactionalId, transactionTimeoutMs: shortestTimeoutMs, boundary: { kind: 'poll' } };
   }

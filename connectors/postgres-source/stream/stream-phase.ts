@@ -13,7 +13,7 @@ import type { SeenChanges, Tables } from './tables.ts';
 
 export interface StreamPhaseOptions {
   readonly config: PostgresSourceConfig;
-  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges'>;
+  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges' | 'marksTransactions'>;
   readonly session: Session;
   readonly tables: Tables;
   readonly sink: RecordSink;
@@ -48,6 +48,10 @@ export class StreamPhase {
   #nextIdleMs = 0;
   #nextHeartbeatMs = Number.POSITIVE_INFINITY;
   #yieldedAtMs = 0;
+  /** The last poll ended within a transaction of which it had told something. */
+  #isPartTold = false;
+  /** Room in the output below which a poll ends with the next transaction, so that none has to be held in part. */
+  #enoughRoomBytes = 0;
 
   /** Starts the stream. What the server refuses comes with the first poll. */
   constructor(options: StreamPhaseOptions) {
@@ -64,16 +68,19 @@ export class StreamPhase {
 
   /** Appends what is there until the output is full. The sink is open on the output. */
   async poll(output: SourceOutput, signal: AbortSignal): Promise<'more' | 'finished'> {
-    const { clock } = this.#options.context;
+    const { context } = this.#options;
+    const { clock } = context;
     const endsAtMs = clock.monotonicMs() + longestPollMs;
     const { writer } = this.#stream;
     const before = writer.changeCount;
     let firstChangeMs: number | undefined;
+    this.#enoughRoomBytes = context.marksTransactions ? output.roomBytes / 2 : 0;
     while (!signal.aborted && output.roomBytes > 0) {
       const isQuiet = await this.#read(output);
       const nowMs = clock.monotonicMs();
       if (writer.changeCount > before) firstChangeMs ??= nowMs;
       this.#beat();
+      if (this.#hasEnough(output)) break;
       if (isQuiet && firstChangeMs === undefined) {
         if (this.#isIdlePositionDue()) break;
         if (this.#isFinished()) return this.#end(output);
@@ -83,7 +90,10 @@ export class StreamPhase {
       if (leftMs <= 0) break;
       if (isQuiet) await this.#wait(leftMs, signal);
     }
-    this.#report(output, writer.changeCount > before);
+    const hasTold = this.#isPartTold || writer.changeCount > before;
+    this.#report(output, hasTold);
+    this.#isPartTold = hasTold && writer.isInTransaction;
+    if (!writer.isInTransaction) output.transactionEnds();
     return 'more';
   }
 
@@ -113,8 +123,15 @@ export class StreamPhase {
         await nextTurn();
         this.#yieldedAtMs = clock.monotonicMs();
       }
+      if (this.#hasEnough(output)) break;
     }
     return false;
+  }
+
+  /** Between two transactions, where the poll is better ended than filled. */
+  #hasEnough(output: SourceOutput): boolean {
+    const isBetween = !this.#stream.writer.isInTransaction;
+    return isBetween && (this.#isPartTold || output.roomBytes < this.#enoughRoomBytes);
   }
 
   async #wait(leftMs: number, signal: AbortSignal): Promise<void> {

@@ -17,6 +17,7 @@ const output: SourceOutput = {
     return { append: count, appendLines: lineByLine(count), appendKeyed: count, appendRecord: count };
   },
   position() {},
+  transactionEnds() {},
 };
 await task.open({
   connector: 'run-once',
@@ -24,6 +25,7 @@ await task.open({
   settings: { name: 'run-once', 'connector.class': 'file', topic: 'logs', paths: process.argv[2]! },
   storedPositions: [],
   once: true,
+  marksTransactions: false,
   clock: systemClock,
   logger: silentLogger,
   gauges: { add() {}, set() {} },

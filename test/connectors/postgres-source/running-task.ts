@@ -36,7 +36,7 @@ export class RunningTask {
     };
   }
 
-  async start({ once = false } = {}): Promise<this> {
+  async start({ once = false, marksTransactions = false } = {}): Promise<this> {
     const task = connector.createTask();
     this.#task = task;
     const [settings = {}] = await connector.plan(this.settings, 1);
@@ -44,6 +44,7 @@ export class RunningTask {
     try {
       await task.open({
         ...{ connector: 'shop', taskIndex: 0, settings, once, clock: systemClock, logger, gauges },
+        marksTransactions,
         storedPositions: store.positions,
       });
     } catch (error) {
@@ -60,6 +61,18 @@ export class RunningTask {
     this.store.take(output);
     if (output.positions.length > 0) await this.#task!.committed?.(output.positions);
     return result;
+  }
+
+  /** Polls up to the next end of a transaction, and stores that together; gives how many polls it took. */
+  async pollWhole(roomBytes: number): Promise<number> {
+    const outputs: MemoryOutput[] = [];
+    while (outputs.at(-1)?.endsTransaction !== true) {
+      const output = new MemoryOutput(roomBytes);
+      await this.#task!.poll(output, new AbortController().signal);
+      outputs.push(output);
+    }
+    for (const output of outputs) this.store.take(output);
+    return outputs.length;
   }
 
   /** Polls until it is so. Rejects after a minute. */

@@ -61,6 +61,27 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     expect(Math.abs(Number(first!['ts_ms']) - Date.now())).toBeLessThan(60_000);
   });
 
+  test('say where transactions end, soon and at every size of a poll', async () => {
+    const { name, settings } = await newTable();
+    const own = await task(settings).start({ marksTransactions: true });
+    const transactions = [1, 40, 1, 2, 300, 1];
+    let next = 0;
+    for (const size of transactions) {
+      await server.query(
+        `INSERT INTO ${name} SELECT i, repeat('x', 90) FROM generate_series(${next + 1}, ${next + size}) i`,
+      );
+      next += size;
+    }
+    const ends = transactions.map((_, index) => transactions.slice(0, index + 1).reduce((sum, size) => sum + size, 0));
+    let mostPolls = 0;
+    while (own.rows.length < next) {
+      mostPolls = Math.max(mostPolls, await own.pollWhole(4_000));
+      expect([0, ...ends]).toContain(own.rows.length);
+    }
+    expect(mostPolls).toBeGreaterThan(10);
+    expect(own.rows.map(({ after }) => after!['id'])).toEqual(Array.from({ length: next }, (_, i) => i + 1));
+  });
+
   test('restarts at any change lose and repeat nothing', async () => {
     const { name, settings } = await newTable();
     const store = new SourceStore();

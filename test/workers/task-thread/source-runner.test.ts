@@ -3,173 +3,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SourceRecord } from '../../../connectors/contract/record.ts';
-import type { SourceOutput, SourcePosition, SourceTask } from '../../../connectors/contract/source.ts';
-import type { Clock } from '../../../core/base/clock.ts';
-import { defineErrors } from '../../../core/base/errors.ts';
-import { silentLogger } from '../../../core/base/logger.ts';
 import { RecordCursor } from '../../../core/protocol/record-cursor.ts';
 import { BatchOutput } from '../../../workers/task-thread/batch-output.ts';
-import { atLeastOnceDelivery, exactlyOnceDelivery, type TopicBatch } from '../../../workers/task-thread/delivery.ts';
-import { Gate } from '../../../workers/task-thread/gate.ts';
-import { retrying } from '../../../workers/task-thread/retrying.ts';
-import { SourceErrors } from '../../../workers/task-thread/source-errors.ts';
-import { SourcePositions } from '../../../workers/task-thread/source-positions.ts';
-import { SourceRunner } from '../../../workers/task-thread/source-runner.ts';
-import { TaskGauges } from '../../../workers/task-thread/task-gauges.ts';
 import type { TransactionBoundary } from '../../../workers/task-thread/transaction-boundary.ts';
-import type { ErrorPolicy } from '../../../workers/tolerance.ts';
-
-const testErrors = defineErrors('source-runner-test', {
-  later: { meaning: 'It may work later.', fix: 'Wait.', retriable: true },
-  fenced: { meaning: 'Somebody else owns it.', fix: 'Stop.', retriable: false },
-});
-
-const later = () => testErrors.error('later', { message: 'not now' });
-
-/** Time that passes at once; only what is waited for matters here. */
-let monotonicMs = 0;
-
-const impatientClock: Clock = {
-  nowMs: () => 1_700_000_000_000,
-  monotonicMs: () => monotonicMs,
-  sleep: () => new Promise((resolve) => setImmediate(resolve)),
-  timer: () => ({ cancel() {} }),
-};
-
-type Step = (output: SourceOutput) => 'more' | 'finished' | Error;
-
-/** Appends the numbers and their position. */
-const count = (from: number, to: number): Step => {
-  return (output) => {
-    for (let number = from; number < to; number++) {
-      const value = Buffer.from(String(number));
-      output.partition('numbers', 0).append(value, 0, value.length, 1);
-      output.position({ task: 0 }, { count: number + 1 });
-    }
-    return 'more';
-  };
-};
-
-class Harness {
-  /** Everything that happened, in order. */
-  readonly events: string[] = [];
-  readonly topics = new Map<string, string[]>();
-  readonly headers: (readonly string[])[] = [];
-  readonly gate = new Gate();
-  readonly gauges = new TaskGauges();
-  readonly stored: SourcePosition[] = [];
-  opens = 0;
-  /** Answers of the producer, one for each send; none left means that it works. */
-  readonly sends: (() => Promise<void>)[] = [];
-  readonly commits: (() => Promise<void>)[] = [];
-  readonly runner: SourceRunner;
-
-  /** With a boundary everything goes in transactions. */
-  constructor(steps: Step[], policy: Partial<ErrorPolicy> = {}, boundary?: TransactionBoundary) {
-    const { events, gate, gauges } = this;
-    const errors = new SourceErrors({
-      connector: 'c',
-      taskIndex: 0,
-      connectorName: 'scripted',
-      policy: { tolerance: 'none', deadLetterTopic: undefined, contextHeaders: true, logEnabled: false, ...policy },
-      gauges,
-      logger: silentLogger,
-    });
-    const positions = new SourcePositions({ connector: 'c', stored: [], offsetsTopic: 'offsets', partitionCount: 1 });
-    const context = {
-      connector: 'c',
-      taskIndex: 0,
-      settings: {},
-      once: false,
-      clock: impatientClock,
-      logger: silentLogger,
-      gauges,
-    };
-    const createTask = (): SourceTask => ({
-      open: async ({ storedPositions }) => {
-        this.opens += 1;
-        events.push(`open ${JSON.stringify(storedPositions.map(({ offset }) => offset))}`);
-      },
-      poll: async (output) => {
-        const step = steps.shift();
-        if (step === undefined) return 'finished';
-        events.push('poll');
-        const outcome = step(output);
-        if (outcome instanceof Error) throw outcome;
-        return outcome;
-      },
-      committed: async (offsets) => {
-        events.push(`committed ${JSON.stringify(offsets.map(({ offset }) => offset))}`);
-        this.stored.push(...offsets);
-      },
-      close: async () => {
-        events.push('close');
-      },
-    });
-    const retry = (what: string, attempt: () => Promise<unknown>) =>
-      retrying(attempt, { clock: impatientClock, logger: silentLogger, longestDelayMs: 10, what });
-    this.runner = new SourceRunner({
-      createTask,
-      context,
-      positions,
-      output: new BatchOutput({
-        producerSeals: false,
-        pollBytes: 10_000,
-        batchBytes: 1_000,
-        compression: 'none',
-        topicFacts: async () => ({ partitionCount: 1, maxBatchBytes: 1_500 }),
-        onOversized: (...oversized) => errors.oversized(...oversized),
-      }),
-      errors,
-      delivery:
-        boundary === undefined
-          ? atLeastOnceDelivery({
-              producer: { send: (batches) => this.#send(batches) },
-              encodePositions: (list) => positions.encode(list, 0),
-              retry,
-            })
-          : exactlyOnceDelivery({
-              producer: { send: (batches) => this.#send(batches), commit: () => this.#commit() },
-              encodePositions: (list) => positions.encode(list, 0),
-            }),
-      boundary: boundary ?? { kind: 'each' },
-      retry,
-      gate,
-      clock: impatientClock,
-      logger: silentLogger,
-      gauges,
-      longestRetryDelayMs: 10,
-      onRunning: () => events.push('running'),
-    });
-  }
-
-  async #commit(): Promise<void> {
-    this.events.push('commit');
-    await this.commits.shift()?.();
-    this.events.push('committed transaction');
-  }
-
-  async #send(batches: readonly TopicBatch[]): Promise<void> {
-    const name = batches[0]!.topic;
-    this.events.push(`send ${name}`);
-    await this.sends.shift()?.();
-    for (const { topic, batch } of batches) {
-      const cursor = new RecordCursor({ topic, partition: 0 });
-      cursor.reset(batch);
-      while (cursor.next()) {
-        const values = this.topics.get(topic) ?? [];
-        values.push(cursor.bytes.toString('utf8', cursor.valueStart, cursor.valueEnd));
-        this.topics.set(topic, values);
-        if (topic === 'dlq') this.headers.push(cursor.headers().map(({ key }) => key));
-      }
-    }
-    this.events.push(`durable ${name}`);
-  }
-}
+import { count, later, passTime, SourceHarness, type Step, testErrors } from './source-harness.ts';
 
 describe('the source runner', () => {
   test('makes records durable, then offsets, then tells the source (promise 1)', async () => {
-    const harness = new Harness([count(0, 3)]);
+    const harness = new SourceHarness([count(0, 3)]);
     expect(await harness.runner.run()).toBe('finished');
     expect(harness.events).toEqual([
       'open []',
@@ -187,7 +28,7 @@ describe('the source runner', () => {
   });
 
   test('builds the next poll while one is in flight, and sends it only after that one is done', async () => {
-    const harness = new Harness([count(0, 1), count(1, 2), count(2, 3)]);
+    const harness = new SourceHarness([count(0, 1), count(1, 2), count(2, 3)]);
     const held = Promise.withResolvers<void>();
     harness.sends.push(() => held.promise);
     const running = harness.runner.run();
@@ -209,7 +50,7 @@ describe('the source runner', () => {
   });
 
   test('waits out retriable failures of either send; the source hears nothing before', async () => {
-    const harness = new Harness([count(0, 2)]);
+    const harness = new SourceHarness([count(0, 2)]);
     const fail = () => Promise.reject(later());
     harness.sends.push(fail, fail, async () => {}, fail);
     await harness.runner.run();
@@ -222,7 +63,7 @@ describe('the source runner', () => {
   });
 
   test('any other failure of a send fails the task, and the source hears nothing', async () => {
-    const harness = new Harness([count(0, 2), count(2, 4)]);
+    const harness = new SourceHarness([count(0, 2), count(2, 4)]);
     harness.sends.push(() => Promise.reject(new Error('refused')));
     await expect(harness.runner.run()).rejects.toThrow('refused');
     expect(harness.events.some((event) => event.startsWith('committed'))).toBe(false);
@@ -231,7 +72,7 @@ describe('the source runner', () => {
   });
 
   test('polls again after a retriable failure that came before anything was appended', async () => {
-    const harness = new Harness([count(0, 1), () => later(), count(1, 2)]);
+    const harness = new SourceHarness([count(0, 1), () => later(), count(1, 2)]);
     await harness.runner.run();
     expect(harness.opens).toBe(1);
     expect(harness.topics.get('numbers')).toEqual(['0', '1']);
@@ -242,14 +83,14 @@ describe('the source runner', () => {
       count(1, 2)(output);
       return later();
     };
-    const harness = new Harness([count(0, 1), half, count(1, 3)]);
+    const harness = new SourceHarness([count(0, 1), half, count(1, 3)]);
     await harness.runner.run();
     expect(harness.events.filter((event) => event.startsWith('open'))).toEqual(['open []', 'open [{"count":1}]']);
     expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
   });
 
   test('a stop delivers what was appended', async () => {
-    const harness: Harness = new Harness([
+    const harness: SourceHarness = new SourceHarness([
       (output) => {
         count(0, 2)(output);
         harness.gate.stop();
@@ -262,7 +103,7 @@ describe('the source runner', () => {
   });
 
   test('a pause delivers what was appended and polls no more until the resume', async () => {
-    const harness: Harness = new Harness([
+    const harness: SourceHarness = new SourceHarness([
       (output) => {
         count(0, 2)(output);
         harness.gate.pause();
@@ -280,7 +121,7 @@ describe('the source runner', () => {
   });
 
   test('a position that is gone is removed', async () => {
-    const harness = new Harness([
+    const harness = new SourceHarness([
       count(0, 1),
       (output) => {
         output.position({ task: 0 }, null);
@@ -300,7 +141,7 @@ describe('the source runner in transactions', () => {
   const testFenced = testErrors.error('fenced', { message: 'somebody else has the task' });
 
   test('writes records and offsets together, commits, and only then tells the source (promise 1)', async () => {
-    const harness = new Harness([count(0, 3)], {}, { kind: 'poll' });
+    const harness = new SourceHarness([count(0, 3)], {}, { kind: 'poll' });
     expect(await harness.runner.run()).toBe('finished');
     expect(harness.events).toEqual([
       'open []',
@@ -318,7 +159,7 @@ describe('the source runner in transactions', () => {
   });
 
   test('polls that are ready before the one before is written share its transaction', async () => {
-    const harness = new Harness([count(0, 1), count(1, 2), count(2, 3)], {}, { kind: 'poll' });
+    const harness = new SourceHarness([count(0, 1), count(1, 2), count(2, 3)], {}, { kind: 'poll' });
     const held = Promise.withResolvers<void>();
     harness.sends.push(() => held.promise);
     const running = harness.runner.run();
@@ -334,7 +175,7 @@ describe('the source runner in transactions', () => {
   });
 
   test('an interval keeps the transaction open over polls, and a stop ends it', async () => {
-    const harness = new Harness([count(0, 1), count(1, 2)], {}, { kind: 'interval', intervalMs: 1_000 });
+    const harness = new SourceHarness([count(0, 1), count(1, 2)], {}, { kind: 'interval', intervalMs: 1_000 });
     await harness.runner.run();
     expect(harness.events.filter((event) => event !== 'poll')).toEqual([
       'open []',
@@ -352,10 +193,10 @@ describe('the source runner in transactions', () => {
 
   test('an interval that is over ends the transaction after the next poll, also an empty one', async () => {
     const waited: Step = () => {
-      monotonicMs += 1_500;
+      passTime(1_500);
       return 'more';
     };
-    const harness = new Harness(
+    const harness = new SourceHarness(
       [count(0, 1), waited, () => 'more', count(1, 2)],
       {},
       { kind: 'interval', intervalMs: 1_000 },
@@ -372,7 +213,11 @@ describe('the source runner in transactions', () => {
       harness.gate.pause();
       return count(1, 2)(output);
     };
-    const harness: Harness = new Harness([count(0, 1), pausing], {}, { kind: 'interval', intervalMs: 1_000_000 });
+    const harness: SourceHarness = new SourceHarness(
+      [count(0, 1), pausing],
+      {},
+      { kind: 'interval', intervalMs: 1_000_000 },
+    );
     const running = harness.runner.run();
     await turns(20);
     expect(harness.stored.at(-1)).toEqual({ partition: { task: 0 }, offset: { count: 2 } });
@@ -385,14 +230,14 @@ describe('the source runner in transactions', () => {
       count(5, 6)(output);
       return new Error('the poll failed');
     };
-    const harness = new Harness([count(0, 2), count(2, 5), broken], {}, { kind: 'interval', intervalMs: 60_000 });
+    const harness = new SourceHarness([count(0, 2), count(2, 5), broken], {}, { kind: 'interval', intervalMs: 60_000 });
     await expect(harness.runner.run()).rejects.toThrow('the poll failed');
     expect(harness.stored.at(-1)?.offset).toEqual({ count: 5 });
     expect(harness.topics.get('numbers')).toEqual(['0', '1', '2', '3', '4']);
   });
 
   test('a failed commit fails the task; the source hears nothing, and nothing is written again', async () => {
-    const harness = new Harness([count(0, 1), count(1, 2)], {}, { kind: 'poll' });
+    const harness = new SourceHarness([count(0, 1), count(1, 2)], {}, { kind: 'poll' });
     harness.commits.push(() => Promise.reject(later()));
     await expect(harness.runner.run()).rejects.toMatchObject({ code: 'source-runner-test/later' });
     expect(harness.stored).toEqual([]);
@@ -400,7 +245,7 @@ describe('the source runner in transactions', () => {
   });
 
   test('a write that a newer owner refused is counted (promise 4)', async () => {
-    const harness = new Harness([count(0, 1)], {}, { kind: 'poll' });
+    const harness = new SourceHarness([count(0, 1)], {}, { kind: 'poll' });
     harness.sends.push(() => Promise.reject(testFenced));
     await expect(harness.runner.run()).rejects.toBe(testFenced);
     expect(harness.gauges.takeChanged()?.totals).toMatchObject({ fenced_writes_total: 1 });
@@ -411,7 +256,7 @@ describe('the source runner in transactions', () => {
       count(1, 2)(output);
       return later();
     };
-    const harness = new Harness([count(0, 1), half, count(1, 3)], {}, { kind: 'interval', intervalMs: 1_000 });
+    const harness = new SourceHarness([count(0, 1), half, count(1, 3)], {}, { kind: 'interval', intervalMs: 1_000 });
     await harness.runner.run();
     expect(harness.events.filter((event) => event.startsWith('open'))).toEqual(['open []', 'open [{"count":1}]']);
     expect(harness.topics.get('numbers')).toEqual(['0', '1', '2']);
@@ -428,11 +273,11 @@ describe('the source runner in transactions', () => {
             const [from, to] = [next, next + size];
             next = to;
             return (output) => {
-              monotonicMs += waitMs;
+              passTime(waitMs);
               return count(from, to)(output);
             };
           });
-          const harness = new Harness(steps, {}, boundary);
+          const harness = new SourceHarness(steps, {}, boundary);
           for (const [, sendTurns, commitTurns] of polls) {
             harness.sends.push(() => turns(sendTurns));
             harness.commits.push(() => turns(commitTurns));
@@ -485,20 +330,20 @@ describe('a record that no batch can hold', () => {
   };
 
   test('fails the task under tolerance none, and nothing of its poll is stored', async () => {
-    const harness = new Harness([tooLarge]);
+    const harness = new SourceHarness([tooLarge]);
     await expect(harness.runner.run()).rejects.toMatchObject({ code: 'worker/record-too-large', retriable: false });
     expect(harness.topics.size).toBe(0);
   });
 
   test('is kept in the dead letter topic first where there is one', async () => {
-    const harness = new Harness([tooLarge], { deadLetterTopic: 'dlq' });
+    const harness = new SourceHarness([tooLarge], { deadLetterTopic: 'dlq' });
     await expect(harness.runner.run()).rejects.toMatchObject({ code: 'worker/record-too-large' });
     expect(harness.topics.get('dlq')?.map((value) => value.length)).toEqual([2_000, 2_000]);
     expect(harness.topics.has('offsets')).toBe(false);
   });
 
   test('is skipped and counted apart under tolerance all (promise 9)', async () => {
-    const harness = new Harness([tooLarge], { tolerance: 'all' });
+    const harness = new SourceHarness([tooLarge], { tolerance: 'all' });
     await harness.runner.run();
     expect(harness.topics.get('numbers')).toEqual(['before', 'after']);
     const totals = harness.gauges.takeChanged()?.totals;
@@ -506,7 +351,7 @@ describe('a record that no batch can hold', () => {
   });
 
   test('is dead-lettered with its context before the offsets pass it', async () => {
-    const harness = new Harness([tooLarge], { tolerance: 'all', deadLetterTopic: 'dlq' });
+    const harness = new SourceHarness([tooLarge], { tolerance: 'all', deadLetterTopic: 'dlq' });
     await harness.runner.run();
     expect(harness.topics.get('dlq')).toHaveLength(2);
     expect(harness.headers[0]).toHaveLength(10);

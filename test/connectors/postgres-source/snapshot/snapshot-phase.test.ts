@@ -61,6 +61,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       taskIndex: 0,
       settings: {},
       once: false,
+      marksTransactions: false,
       clock,
       logger,
       gauges,
