@@ -38,6 +38,11 @@ export function slotFields() {
       default: false,
       group: group.slot,
     }),
+    'slot.two.phase': field.boolean({
+      doc: 'Create the slot so that the changes of a prepared transaction come when it is prepared (PostgreSQL 15 and newer). What is rolled back by ROLLBACK PREPARED has been told then, and is not taken back. Otherwise they come once, at COMMIT PREPARED.',
+      default: false,
+      group: group.slot,
+    }),
     'slot.max.retries': field.int({
       doc: 'How often to try again while another connection reads the slot.',
       default: 6,

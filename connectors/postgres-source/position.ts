@@ -5,7 +5,7 @@ import type { SourceOffset } from '../contract/record.ts';
 export interface StreamPosition {
   /** Every transaction whose commit record lies before it was taken whole. */
   readonly lsn: bigint;
-  /** The transaction behind it of which a part was taken: its commit record begins at `commitLsn`. */
+  /** The transaction behind it of which a part was taken: its commit record, or its preparation, begins at `commitLsn`. */
   readonly partial: { readonly commitLsn: bigint; readonly changes: number } | undefined;
 }
 
@@ -30,8 +30,20 @@ export interface StoredPosition {
  * several rows of one, may share a position in the log, so only the commit and a count tell them apart.
  */
 export function takenBefore(position: StreamPosition, commitLsn: bigint): number {
-  if (commitLsn < position.lsn) return Number.POSITIVE_INFINITY;
-  return position.partial?.commitLsn === commitLsn ? position.partial.changes : 0;
+  return commitLsn < position.lsn ? Number.POSITIVE_INFINITY : takenOf(position, commitLsn);
+}
+
+/**
+ * The same for a prepared transaction of a stream that began at `startLsn`: it was taken where its preparation lies. One
+ * that was prepared before that, and is sent nevertheless, is sent because it commits now: a slot that tells prepared
+ * transactions does so for those that were prepared before it was there (PostgreSQL, `ReorderBufferFinishPrepared`).
+ */
+export function takenOfPrepared(position: StreamPosition, prepareLsn: bigint, startLsn: bigint): number {
+  return prepareLsn < startLsn ? takenOf(position, prepareLsn) : takenBefore(position, prepareLsn);
+}
+
+function takenOf({ partial }: StreamPosition, commitLsn: bigint): number {
+  return partial?.commitLsn === commitLsn ? partial.changes : 0;
 }
 
 /** The keys Debezium uses where it has them; numbers, as long as they are exact. */

@@ -45,11 +45,20 @@ export async function begin({ config, session, logger, isSnapshotOpen }: BeginOp
   if (complaint !== undefined) logger.warn({ reason: complaint.message }, 'tables are read anew: changes are missing');
   if (plan.slot !== 'keep') {
     if (plan.slot === 'replace') await dropSlot(session);
-    const wish = { name: identity.slot, serverVersion: server.version, failover: config['slot.failover'] };
-    const { consistentLsn, snapshotName } = await createSlot(replication, wish);
+    const { consistentLsn, snapshotName } = await createSlot(replication, {
+      name: identity.slot,
+      serverVersion: server.version,
+      failover: config['slot.failover'],
+      twoPhase: config['slot.two.phase'],
+    });
     logger.info({ slot: identity.slot, lsn: String(consistentLsn) }, 'the replication slot was created');
     const position = { lsn: consistentLsn, partial: undefined };
     return { snapshot, streams, position, slotSnapshot: snapshotName };
+  }
+  if (slot !== undefined && slot.isTwoPhase !== config['slot.two.phase']) {
+    const when = slot.isTwoPhase ? 'when they are prepared' : 'when they are committed';
+    const message = `prepared transactions come ${when}, as the slot was made: slot.two.phase counts for a new one`;
+    logger.warn({ slot: identity.slot }, message);
   }
   const confirmed = { lsn: slot?.confirmedLsn ?? 0n, partial: undefined };
   const isGap = stored !== undefined && confirmed.lsn > stored.position.lsn;

@@ -11,6 +11,37 @@ export interface CommitInfo {
   readonly timeUs: number;
 }
 
+/** A transaction that was prepared: its changes are known, and whether they count is not. */
+export interface PrepareInfo {
+  /** Where the record of PREPARE TRANSACTION begins. */
+  readonly prepareLsn: bigint;
+  readonly endLsn: bigint;
+  readonly timeUs: number;
+  readonly transactionId: number;
+  /** The name that PREPARE TRANSACTION gave it. */
+  readonly gid: string;
+}
+
+interface CommitPreparedInfo extends CommitInfo {
+  readonly transactionId: number;
+  readonly gid: string;
+}
+
+interface RollbackPreparedInfo {
+  readonly prepareEndLsn: bigint;
+  /** Behind the record of ROLLBACK PREPARED. */
+  readonly endLsn: bigint;
+  readonly prepareTimeUs: number;
+  readonly timeUs: number;
+  readonly transactionId: number;
+  readonly gid: string;
+}
+
+interface AbortInfo {
+  readonly abortLsn: bigint;
+  readonly timeUs: number;
+}
+
 export interface LogicalMessage {
   readonly isTransactional: boolean;
   readonly lsn: bigint;
@@ -43,6 +74,14 @@ export interface StreamEvents extends ChangeEvents {
   streamStart(transactionId: number, isFirst: boolean): void;
   streamStop(): void;
   streamCommit(transactionId: number, info: CommitInfo): void;
-  /** A subtransaction, or with equal numbers all of it, was rolled back. */
-  streamAbort(transactionId: number, subtransactionId: number): void;
+  /** A subtransaction, or with equal numbers all of it, was rolled back; null where the server does not say when. */
+  streamAbort(transactionId: number, subtransactionId: number, info: AbortInfo | null): void;
+  /** The changes of a transaction that was prepared follow, up to `prepare`. */
+  beginPrepare(info: PrepareInfo): void;
+  prepare(info: PrepareInfo): void;
+  /** As `prepare`, for a transaction that came in pieces. */
+  streamPrepare(info: PrepareInfo): void;
+  commitPrepared(info: CommitPreparedInfo): void;
+  /** Also of a transaction whose changes were not told. */
+  rollbackPrepared(info: RollbackPreparedInfo): void;
 }

@@ -10,6 +10,8 @@ export interface SlotState {
   readonly name: string;
   readonly plugin: string;
   readonly database: string;
+  /** Prepared transactions come when they are prepared. */
+  readonly isTwoPhase: boolean;
   /** The process that reads it now. */
   readonly activePid: number | undefined;
   /** How that process's connection calls itself. */
@@ -28,6 +30,7 @@ export interface SlotState {
 export async function readSlot(sql: CatalogPort, name: string): Promise<SlotState | undefined> {
   const [row] = await sql.query(
     `SELECT s.slot_name, s.plugin, s.database, s.active_pid, s.confirmed_flush_lsn, s.wal_status, s.safe_wal_size,
+        pg_catalog.to_jsonb(s) ->> 'two_phase' AS two_phase,
         pg_catalog.pg_wal_lsn_diff(
           CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
             ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint AS retained,
@@ -42,6 +45,8 @@ export async function readSlot(sql: CatalogPort, name: string): Promise<SlotStat
     name,
     plugin: row['plugin'] ?? '',
     database: row['database'] ?? '',
+    // Null before version 14, which has no such slots.
+    isTwoPhase: row['two_phase'] === 'true',
     activePid: pid === null || pid === undefined ? undefined : Number(pid),
     activeApplication: row['application'] ?? undefined,
     confirmedLsn: confirmed === null || confirmed === undefined ? undefined : parseLsn(confirmed),

@@ -20,15 +20,26 @@ export interface SlotWish {
   readonly name: string;
   readonly serverVersion: number;
   readonly failover: boolean;
+  /** Prepared transactions come when they are prepared. */
+  readonly twoPhase: boolean;
 }
 
 /** Waits for the transactions that are open. Rejects with `postgres/setting` when all slots are taken. */
 export async function createSlot(connection: ReplicationConnection, wish: SlotWish): Promise<NewSlot> {
-  const { name, serverVersion, failover } = wish;
+  const { name, serverVersion, failover, twoPhase } = wish;
+  const isModern = serverVersion >= 150_000;
+  if (twoPhase && !isModern) {
+    const message = 'this server cannot tell of prepared transactions before they are committed';
+    const fix = 'Take slot.two.phase out of the settings: it needs PostgreSQL 15.';
+    throw postgresErrors.error('setting', { message, where: `slot ${name}`, fix });
+  }
   // Without a bound, a transaction that somebody has forgotten would hold this up for ever; other timeouts do not count here.
   await connection.command("SET lock_timeout = '60s'");
-  const isModern = serverVersion >= 150_000;
-  const options = ["SNAPSHOT 'export'", ...(failover && serverVersion >= 170_000 ? ['FAILOVER'] : [])];
+  const options = [
+    "SNAPSHOT 'export'",
+    ...(twoPhase ? ['TWO_PHASE'] : []),
+    ...(failover && serverVersion >= 170_000 ? ['FAILOVER'] : []),
+  ];
   const how = isModern ? `(${options.join(', ')})` : 'EXPORT_SNAPSHOT';
   const [row] = await connection.command(`CREATE_REPLICATION_SLOT ${quoteName(name)} LOGICAL pgoutput ${how}`);
   return {

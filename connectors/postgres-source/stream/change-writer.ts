@@ -6,8 +6,8 @@ import type { EnvelopeOptions } from '../envelope/options.ts';
 import { filledTuple, unsentPositions } from '../envelope/reselect.ts';
 import { SchemaChangeRecords } from '../envelope/schema-change-records.ts';
 import { TransactionCounter, TransactionRecords } from '../envelope/transaction-records.ts';
-import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple } from '../pgoutput/events.ts';
-import { type StreamPosition, takenBefore } from '../position.ts';
+import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple, PrepareInfo } from '../pgoutput/events.ts';
+import { type StreamPosition, takenBefore, takenOfPrepared } from '../position.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import type { SeenChanges, Tables } from './tables.ts';
 
@@ -91,9 +91,18 @@ export class ChangeWriter implements ChangeEvents {
   }
 
   begin(commitLsn: bigint, timeUs: number, transactionId: number): void {
+    this.#begin(commitLsn, timeUs, transactionId, takenBefore(this.#position, commitLsn));
+  }
+
+  beginPrepared({ prepareLsn, timeUs, transactionId }: PrepareInfo): void {
+    const taken = takenOfPrepared(this.#position, prepareLsn, this.#options.position.lsn);
+    this.#begin(prepareLsn, timeUs, transactionId, taken);
+  }
+
+  #begin(commitLsn: bigint, timeUs: number, transactionId: number, taken: number): void {
     this.#commitLsn = commitLsn;
     this.#changes = 0;
-    this.#skipped = takenBefore(this.#position, commitLsn);
+    this.#skipped = taken;
     const facts = this.#facts;
     facts.sourceTimeUs = timeUs;
     facts.transactionId = transactionId;
@@ -119,9 +128,28 @@ export class ChangeWriter implements ChangeEvents {
     if (endLsn > this.#position.lsn) this.#position = { lsn: endLsn, partial: undefined };
   }
 
-  /** Nothing that is captured happened up to there. */
+  /**
+   * The changes of a prepared transaction were told. One that is told late stays open until `commitPrepared`, which the
+   * server sends next: it would send all of it again to whoever has not got past that.
+   */
+  prepared({ prepareLsn, endLsn, timeUs }: PrepareInfo): void {
+    if (prepareLsn >= this.#options.position.lsn) this.commit({ commitLsn: prepareLsn, endLsn, timeUs });
+  }
+
+  commitPrepared(info: CommitInfo): void {
+    if (this.isInTransaction) this.commit(info);
+    else this.passed(info.endLsn);
+  }
+
+  /** The record of the log that ends there has nothing to tell. */
+  passed(endLsn: bigint): void {
+    this.#lastCommitLsn = endLsn;
+    this.idle(endLsn);
+  }
+
+  /** Nothing that is captured happened up to there; a transaction of which a part was taken may still come. */
   idle(lsn: bigint): void {
-    if (lsn > this.#position.lsn) this.#position = { lsn, partial: undefined };
+    if (lsn > this.#position.lsn) this.#position = { lsn, partial: this.#position.partial };
   }
 
   insert(shape: TableShape, row: Tuple): void {

@@ -87,11 +87,22 @@ export class Replication {
   }
 }
 
-/** Transactions that are still open are sent piece by piece from version 14 on: the server need not keep them. */
+/** The newest version of pgoutput's protocol that the server has. */
+function protocolVersion(serverVersion: number): number {
+  if (serverVersion >= 160_000) return 4;
+  if (serverVersion >= 150_000) return 3;
+  return serverVersion >= 140_000 ? 2 : 1;
+}
+
+/**
+ * Transactions that are still open are sent piece by piece from version 14 on: the server need not keep them. `parallel`
+ * (version 16) would send the same pieces, and with what is rolled back its place and time: that helps whoever applies
+ * pieces before the commit, and nothing is told before it here. Whether prepared transactions are told is up to the slot.
+ */
 function startCommand({ slotName, publicationName, serverVersion, position, parameters }: ReplicationOptions): string {
   const isModern = serverVersion >= 140_000;
   const all = new Map<string, string>([
-    ['proto_version', isModern ? '2' : '1'],
+    ['proto_version', String(protocolVersion(serverVersion))],
     // A list of identifiers, each of which would be folded to lower case without quotes.
     ['publication_names', quoteName(publicationName)],
     ...(isModern

@@ -1,7 +1,7 @@
 /** Reads the replication stream step by step: frames into events, pieces of open transactions into the spool and back out of it. */
 
 import { PgOutputDecoder } from '../pgoutput/decoder.ts';
-import type { CommitInfo, StreamEvents } from '../pgoutput/events.ts';
+import type { StreamEvents } from '../pgoutput/events.ts';
 import { streamTags, xLogDataHeaderBytes } from '../wire/messages.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
 import type { Acknowledger } from './acknowledger.ts';
@@ -17,10 +17,11 @@ export interface StreamReaderOptions {
   readonly acknowledger: Acknowledger;
 }
 
-/** A streamed transaction that has committed and is being told from the spool. */
+/** A streamed transaction that has committed, or was prepared, and is being told from the spool. */
 interface Telling {
   readonly transactionId: number;
-  readonly info: CommitInfo;
+  /** Tells its end. */
+  readonly end: () => void;
   readonly messages: SpoolReader;
   /** What is in memory of it was told. */
   isDry: boolean;
@@ -119,9 +120,9 @@ export class StreamReader {
     return tables.areMissing || writer.isHolding ? 'unsettled' : 'done';
   }
 
-  async #told({ transactionId, info }: Telling): Promise<void> {
+  async #told({ transactionId, end }: Telling): Promise<void> {
     this.#telling = undefined;
-    this.#options.writer.commit(info);
+    end();
     await this.#options.spool.drop(transactionId);
   }
 
@@ -145,12 +146,24 @@ export class StreamReader {
       },
       streamCommit: (transactionId, info) => {
         writer.begin(info.commitLsn, info.timeUs, transactionId);
-        this.#telling = { transactionId, info, messages: spool.read(transactionId), isDry: true };
+        const messages = spool.read(transactionId);
+        this.#telling = { transactionId, end: () => writer.commit(info), messages, isDry: true };
       },
       streamAbort: (transactionId, subtransactionId) => {
         if (transactionId === subtransactionId) this.#dropped.push(transactionId);
         else spool.abort(transactionId, subtransactionId);
       },
+      beginPrepare: (info) => writer.beginPrepared(info),
+      prepare: (info) => writer.prepared(info),
+      streamPrepare: (info) => {
+        writer.beginPrepared(info);
+        const { transactionId } = info;
+        const messages = spool.read(transactionId);
+        this.#telling = { transactionId, end: () => writer.prepared(info), messages, isDry: true };
+      },
+      commitPrepared: (info) => writer.commitPrepared(info),
+      // If its changes were told, they stay told: README, "Limits".
+      rollbackPrepared: ({ endLsn }) => writer.passed(endLsn),
     };
   }
 }

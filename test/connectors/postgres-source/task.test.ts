@@ -29,7 +29,7 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
   };
 
   beforeAll(async () => {
-    server = await startPostgres({ version, settings: { wal_sender_timeout: '3s' } });
+    server = await startPostgres({ version, settings: { wal_sender_timeout: '3s', max_prepared_transactions: '5' } });
   });
   afterEach(async () => {
     for (const one of running.splice(0)) await one.stop();
@@ -128,6 +128,34 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     expect(await connected()).toEqual(before);
     await own.until(() => own.rows.length === 30_000);
     expect(await connected()).toEqual(before);
+  });
+
+  test.each([true, false])('prepared transactions come once, over restarts (slot.two.phase: %s)', async (twoPhase) => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    const own = { ...settings, 'slot.two.phase': String(twoPhase) };
+    const ids = (running: RunningTask) => running.rows.map(({ after }) => after?.['id']);
+    const run = async (work: string, expected: readonly number[]) => {
+      const running = await task(own, store).start();
+      await server.query(work);
+      await running.until(() => ids(running).includes(expected.at(-1)));
+      expect(ids(running)).toEqual(expected);
+      await running.stop();
+    };
+    const client = await server.connect();
+    const first = await task(own, store).start();
+    await client.query(`BEGIN; INSERT INTO ${name} VALUES (1), (2); PREPARE TRANSACTION 'p'`);
+    await client.query(`INSERT INTO ${name} VALUES (3)`);
+    await first.until(() => ids(first).includes(3));
+    await first.stop();
+    const before = twoPhase ? [1, 2, 3] : [3];
+    await run(`INSERT INTO ${name} VALUES (4)`, [...before, 4]);
+    await client.query("COMMIT PREPARED 'p'");
+    await client.end();
+    await run(`INSERT INTO ${name} VALUES (5)`, twoPhase ? [1, 2, 3, 4, 5] : [3, 4, 1, 2, 5]);
+    const other = task({ ...own, 'slot.two.phase': String(!twoPhase) }, store);
+    await other.start();
+    expect(other.logger.lines.join()).toContain('slot.two.phase counts for a new one');
   });
 
   test('a connection that was left behind is ended, one of somebody else is not', async () => {

@@ -56,7 +56,8 @@ describe('pgoutput', () => {
       [
         bytesOf('S', uint32(700), Buffer.from([1])),
         bytesOf('E'),
-        bytesOf('A', uint32(700), uint32(701), lsn(1n), lsn(2n)),
+        bytesOf('A', uint32(700), uint32(701)),
+        bytesOf('A', uint32(700), uint32(700), lsn(1n), lsn(2n)),
         bytesOf('c', uint32(700), Buffer.from([0]), lsn(1n), lsn(2n), lsn(0n)),
       ],
       [
@@ -68,10 +69,50 @@ describe('pgoutput', () => {
       'streamStart 700 first',
       'streamStop',
       'streamAbort 700 701',
+      'streamAbort 700 700 1 at 946684800000002',
       'streamCommit 700 1 to 2',
       'relation public.t 4000000000 default id* näme',
       'insert t [1, a]',
     ]);
+  });
+
+  test('two-phase commit, with any numbers and names, and cut off anywhere', () => {
+    const big = fc.bigInt({ min: 0n, max: (1n << 63n) - 1n });
+    const number = fc.integer({ min: 0, max: 0xffff_ffff });
+    const name = fc.string({ unit: 'grapheme', maxLength: 200 }).filter((each) => !each.includes('\0'));
+    fc.assert(
+      fc.property(big, big, fc.integer({ min: 0, max: 2 ** 50 }), number, name, (start, end, us, xid, gid) => {
+        const time = lsn(BigInt(us));
+        const at = us + 946_684_800_000_000;
+        const flags = Buffer.from([0]);
+        const messages = {
+          beginPrepare: bytesOf('b', lsn(start), lsn(end), time, uint32(xid), text(gid)),
+          prepare: bytesOf('P', flags, lsn(start), lsn(end), time, uint32(xid), text(gid)),
+          streamPrepare: bytesOf('p', flags, lsn(start), lsn(end), time, uint32(xid), text(gid)),
+          commitPrepared: bytesOf('K', flags, lsn(start), lsn(end), time, uint32(xid), text(gid)),
+          rollbackPrepared: bytesOf('r', flags, lsn(start), lsn(end), time, time, uint32(xid), text(gid)),
+          streamAbort: bytesOf('A', uint32(xid), uint32(xid), lsn(start), time),
+        };
+        expect(told(Object.values(messages))).toEqual([
+          `beginPrepare ${start} to ${end} at ${at} xid ${xid} ${gid}`,
+          `prepare ${start} to ${end} at ${at} xid ${xid} ${gid}`,
+          `streamPrepare ${start} to ${end} at ${at} xid ${xid} ${gid}`,
+          `commitPrepared ${start} to ${end} xid ${xid} ${gid}`,
+          `rollbackPrepared ${start} at ${at} to ${end} at ${at} xid ${xid} ${gid}`,
+          `streamAbort ${xid} ${xid} ${start} at ${at}`,
+        ]);
+        for (const [kind, message] of Object.entries(messages)) {
+          for (let cut = 0; cut < message.length; cut += 1) {
+            // Behind its two numbers an abort may end.
+            if (kind === 'streamAbort' && cut === 9) continue;
+            expect(() => told([message.subarray(0, cut)])).toThrow(
+              expect.objectContaining({ code: 'postgres/protocol' }),
+            );
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
   });
 
   test.each([
@@ -88,7 +129,7 @@ describe('pgoutput', () => {
     const message = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
       fc
-        .tuple(fc.constantFrom(...'BCORYIUDTMSEcA'), fc.uint8Array({ maxLength: 60 }))
+        .tuple(fc.constantFrom(...'BCORYIUDTMSEcAbPpKr'), fc.uint8Array({ maxLength: 60 }))
         .map(([tag, rest]) => bytesOf(tag, Buffer.from(rest))),
       fc
         .tuple(fc.nat(200), fc.constantFrom('I', 'U', 'D'))

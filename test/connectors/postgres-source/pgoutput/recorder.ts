@@ -1,6 +1,6 @@
 /** Writes down what a stream tells, a line for each event. */
 
-import type { CommitInfo, StreamEvents } from '../../../../connectors/postgres-source/pgoutput/events.ts';
+import type { CommitInfo, PrepareInfo, StreamEvents } from '../../../../connectors/postgres-source/pgoutput/events.ts';
 import { type Tuple, valueKinds } from '../../../../connectors/postgres-source/row.ts';
 
 export function textsOf({ bytes, columnCount, kinds, starts, ends }: Tuple): string {
@@ -15,6 +15,8 @@ export function textsOf({ bytes, columnCount, kinds, starts, ends }: Tuple): str
 export function recorder(): { events: StreamEvents; lines: string[] } {
   const lines: string[] = [];
   const say = (line: string) => void lines.push(line);
+  const prepared = ({ prepareLsn, endLsn, timeUs, transactionId, gid }: PrepareInfo) =>
+    `${prepareLsn} to ${endLsn} at ${timeUs} xid ${transactionId} ${gid}`;
   const ended = ({ commitLsn, endLsn }: CommitInfo) => `${commitLsn} to ${endLsn}`;
   const events: StreamEvents = {
     begin: (commitLsn, timeUs, xid) => say(`begin ${commitLsn} at ${timeUs} xid ${xid}`),
@@ -37,7 +39,16 @@ export function recorder(): { events: StreamEvents; lines: string[] } {
     streamStart: (xid, isFirst) => say(`streamStart ${xid}${isFirst ? ' first' : ''}`),
     streamStop: () => say('streamStop'),
     streamCommit: (xid, info) => say(`streamCommit ${xid} ${ended(info)}`),
-    streamAbort: (xid, subxid) => say(`streamAbort ${xid} ${subxid}`),
+    streamAbort: (xid, subxid, info) =>
+      say(`streamAbort ${xid} ${subxid}${info === null ? '' : ` ${info.abortLsn} at ${info.timeUs}`}`),
+    beginPrepare: (info) => say(`beginPrepare ${prepared(info)}`),
+    prepare: (info) => say(`prepare ${prepared(info)}`),
+    streamPrepare: (info) => say(`streamPrepare ${prepared(info)}`),
+    commitPrepared: (info) => say(`commitPrepared ${ended(info)} xid ${info.transactionId} ${info.gid}`),
+    rollbackPrepared: ({ prepareEndLsn, endLsn, prepareTimeUs, timeUs, transactionId, gid }) =>
+      say(
+        `rollbackPrepared ${prepareEndLsn} at ${prepareTimeUs} to ${endLsn} at ${timeUs} xid ${transactionId} ${gid}`,
+      ),
   };
   return { events, lines };
 }

@@ -74,7 +74,12 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     const made =
       slot === ''
         ? undefined
-        : await createSlot(session.replication, { name: slot, serverVersion: session.server.version, failover: false });
+        : await createSlot(session.replication, {
+            name: slot,
+            serverVersion: session.server.version,
+            failover: false,
+            twoPhase: false,
+          });
     const phase = await SnapshotPhase.open({
       ...{ config, context, sql, filter, target, isNew, server: session.server, serverName: 'p' },
       connect: () => openSql(connect),

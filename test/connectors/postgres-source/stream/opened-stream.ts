@@ -48,6 +48,8 @@ export interface OpenOptions {
   readonly envelope?: Partial<EnvelopeOptions>;
   /** `provide.transaction.metadata` */
   readonly hasTransactionRecords?: boolean;
+  /** `slot.stream.params` */
+  readonly parameters?: ReadonlyMap<string, string>;
 }
 
 export async function openStream(server: PostgresServer, options: OpenOptions): Promise<OpenedStream> {
@@ -100,7 +102,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
     seen: { isSeen: () => false, passed: () => {} },
     hasTransactionRecords: options.hasTransactionRecords ?? false,
     isMessageCaptured: () => true,
-    parameters: new Map(),
+    parameters: options.parameters ?? new Map(),
     spoolFolder: options.spoolFolder,
     spoolMemoryBytes: options.spoolMemoryBytes ?? 1 << 24,
   });
