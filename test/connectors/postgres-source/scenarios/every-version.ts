@@ -1,0 +1,88 @@
+/** What may differ from one version of PostgreSQL to the next, as tests of a whole task: types, pieces of transactions, slots, publications. */
+
+import { expect, test } from 'vitest';
+import type { PostgresVersion } from '../../../kits/postgres-server.ts';
+import { defaultVectors } from '../values/type-vectors.ts';
+import { ScenarioServer } from './scenario-server.ts';
+
+/** Defaults under which the server prints nearly every value in another way. */
+const hostile = {
+  TimeZone: 'Asia/Kolkata',
+  DateStyle: 'German',
+  IntervalStyle: 'iso_8601',
+  extra_float_digits: '-2',
+  bytea_output: 'escape',
+};
+
+const settings = {
+  ...hostile,
+  // Pieces of open transactions, and slots that are lost, without much to write.
+  logical_decoding_work_mem: '64kB',
+  min_wal_size: '32MB',
+  max_wal_size: '64MB',
+};
+
+/** To be called where tests are described. */
+export function describeVersion(version: PostgresVersion): void {
+  const servers = new ScenarioServer(version, settings);
+
+  test('every type is the same in snapshot and stream, whatever the defaults of the server', async () => {
+    const scenario = await servers.scenario();
+    const columns = defaultVectors.map(({ type }, i) => `c${i} ${type}`).join(', ');
+    const literals = defaultVectors.map(({ literal }) => `'${literal.replaceAll("'", "''")}'`).join(', ');
+    // Values like dates in text are read with the settings of the one who writes.
+    await scenario.run("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'");
+    await scenario.run(
+      `CREATE TABLE types (id int PRIMARY KEY, ${columns})`,
+      `INSERT INTO types VALUES (1, ${literals})`,
+    );
+    const task = await scenario.task({ 'snapshot.mode': 'initial' }).start();
+    await task.until(() => task.rows.length === 1);
+    await scenario.run(`INSERT INTO types VALUES (2, ${literals})`);
+    await task.until(() => task.rows.length === 2);
+    expect(task.rows.map(({ op }) => op)).toEqual(['r', 'c']);
+    const fields = defaultVectors.map(({ json }, i) => `"c${i}":${json}`).join(',');
+    for (const [i, { text }] of task.store.records.entries())
+      expect(text).toContain(`"after":{"id":${i + 1},${fields}}`);
+  });
+
+  test('transactions that come in pieces, two at a time, without what was rolled back', async () => {
+    const scenario = await servers.scenario();
+    for (const name of ['one', 'two']) await scenario.run(`CREATE TABLE ${name} (id int PRIMARY KEY, v text)`);
+    const task = await scenario.task().start();
+    const [one, two] = [scenario.client, await servers.server.connect(scenario.name)];
+    const rows = (from: number, table: string) =>
+      `INSERT INTO ${table} SELECT i, repeat('x', 100) FROM generate_series(${from}, ${from + 999}) i`;
+    for (const client of [one, two]) await client.query('BEGIN');
+    await one.query(rows(1, 'one'));
+    await two.query(rows(10_001, 'two'));
+    await one.query('SAVEPOINT outer_one');
+    await one.query(rows(2001, 'one'));
+    await one.query('SAVEPOINT inner_one');
+    await one.query('ALTER TABLE one ADD COLUMN gone int');
+    await one.query(rows(3001, 'one').replace('FROM', ', 1 FROM'));
+    await one.query('ROLLBACK TO outer_one');
+    await two.query('SAVEPOINT kept_two');
+    await two.query(rows(11_001, 'two'));
+    await one.query(rows(1001, 'one'));
+    await two.query('COMMIT');
+    await two.query('BEGIN');
+    await two.query(rows(20_001, 'two'));
+    await two.query('ROLLBACK');
+    await one.query('COMMIT');
+    await two.end();
+    await scenario.run("INSERT INTO two VALUES (0, 'end')");
+    await task.until(() => task.rows.at(-1)?.after?.['id'] === 0);
+    const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+    expect(task.rows.map(({ after }) => after?.['id'])).toEqual([...numbers(10_001, 2000), ...numbers(1, 2000), 0]);
+    expect(task.rows.filter(({ after }) => 'gone' in (after ?? {}))).toEqual([]);
+    // The server has sent pieces, and kept nothing of them on its disk.
+    const pieces = async () => {
+      const [row] = await scenario.query(
+        `SELECT stream_txns > 0 AS streamed, spill_txns FROM pg_stat_replication_slots WHERE slot_name = '${scenario.slotName}'`,
+      );
+      return row;
+    };
+    await expect.poll(pieces).toEqual({ streamed: 't', spill_txns: '0' });
+  });
+}
