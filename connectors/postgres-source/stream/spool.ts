@@ -3,9 +3,9 @@
  * subtransaction that is rolled back is left out when the transaction is read; what is rolled back as a whole is dropped.
  */
 
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type SpoolFile, SpoolKey } from './spool-file.ts';
 
 export interface SpoolOptions {
   /** Made when the first transaction needs a file. */
@@ -32,15 +32,14 @@ class Transaction {
   blocks: Buffer[] = [];
   usedOfLast = 0;
   memoryBytes = 0;
-  file: FileHandle | undefined;
-  path = '';
-  fileBytes = 0;
+  file: SpoolFile | undefined;
   messageCount = 0;
   readonly aborted = new Set<number>();
 }
 
 export class Spool {
   readonly #options: SpoolOptions;
+  readonly #key = new SpoolKey();
   readonly #transactions = new Map<number, Transaction>();
   #memoryBytes = 0;
   #folder: string | undefined;
@@ -53,7 +52,7 @@ export class Spool {
   /** Bytes of all transactions, in memory and in files. */
   get heldBytes(): number {
     let sum = 0;
-    for (const { memoryBytes, fileBytes } of this.#transactions.values()) sum += memoryBytes + fileBytes;
+    for (const { memoryBytes, file } of this.#transactions.values()) sum += memoryBytes + (file?.bytes ?? 0);
     return sum;
   }
 
@@ -108,7 +107,6 @@ export class Spool {
     this.#transactions.delete(transactionId);
     this.#memoryBytes -= transaction.memoryBytes;
     await transaction.file?.close();
-    if (transaction.file !== undefined) await rm(transaction.path, { force: true });
   }
 
   /** Reads the messages of a transaction that has committed, in order. The reader must be done before it is dropped. */
@@ -134,16 +132,12 @@ export class Spool {
     if (transaction.file === undefined) {
       await mkdir(this.#options.folder, { recursive: true });
       this.#folder ??= await mkdtemp(join(this.#options.folder, 'transactions-'));
-      transaction.path = join(this.#folder, String(this.#nextFile++));
-      transaction.file = await open(transaction.path, 'w+');
+      transaction.file = await this.#key.open(join(this.#folder, String(this.#nextFile++)));
     }
     const blocks = blocksOf(transaction);
     transaction.blocks = [];
     transaction.usedOfLast = 0;
-    for (const block of blocks) {
-      await transaction.file.writev([block], transaction.fileBytes);
-      transaction.fileBytes += block.length;
-    }
+    for (const block of blocks) await transaction.file.append(block);
     this.#memoryBytes -= transaction.memoryBytes;
     transaction.memoryBytes = 0;
   }
@@ -161,6 +155,7 @@ export class SpoolReader {
   readonly #message: SpooledMessage = { lsn: 0n, bytes: Buffer.alloc(0), start: 0, end: 0 };
   #window: Buffer = Buffer.alloc(0);
   #at = 0;
+  #readFile: ((count: number) => Promise<Buffer>) | undefined;
   #filePosition = 0;
   #nextBlock = 0;
 
@@ -188,18 +183,15 @@ export class SpoolReader {
 
   /** False when there is nothing more. Rejects with the error of the file system. */
   async more(): Promise<boolean> {
-    const { file, fileBytes } = this.#transaction;
+    const { file } = this.#transaction;
     const rest = this.#window.subarray(this.#at);
     this.#at = 0;
-    if (file !== undefined && this.#filePosition < fileBytes) {
+    if (file !== undefined && this.#filePosition < file.bytes) {
       const needed = rest.length >= 4 ? headerBytes + rest.readUInt32LE(0) : 0;
-      const wanted = Math.min(Math.max(readBytes, needed - rest.length), fileBytes - this.#filePosition);
-      const window = Buffer.allocUnsafe(rest.length + wanted);
-      rest.copy(window);
-      const { bytesRead } = await file.read(window, rest.length, wanted, this.#filePosition);
-      if (bytesRead < wanted) throw new Error(`${this.#transaction.path} is shorter than what was written into it`);
+      const wanted = Math.min(Math.max(readBytes, needed - rest.length), file.bytes - this.#filePosition);
+      this.#readFile ??= file.reader();
+      this.#window = Buffer.concat([rest, await this.#readFile(wanted)]);
       this.#filePosition += wanted;
-      this.#window = window;
       return true;
     }
     const block = blocksOf(this.#transaction)[this.#nextBlock];

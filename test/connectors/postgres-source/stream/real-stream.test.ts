@@ -1,6 +1,6 @@
 /** The stream of real servers: what is written comes out once and in order, also when transactions come in pieces and readers stop anywhere. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -83,6 +83,28 @@ describe.each(postgresVersions)('the stream of Postgres %i', (version) => {
       expect(ids).toEqual([...Array.from({ length: 6000 }, (_, index) => index + 1), 9999]);
       expect(stream.changes.filter(({ after }) => 'gone' in (after ?? {}))).toEqual([]);
       expect(stream.spooledBytes).toBe(0);
+    }));
+
+  test('values of a column that is left out are readable in no file while their transaction is open', () =>
+    withSlot(async (slotName) => {
+      await server.query('CREATE TABLE hidden (id int PRIMARY KEY, note text, secret text)');
+      const columns = { isIncluded: (name: string) => !name.endsWith('.secret'), transformOf: () => null };
+      const stream = await open({ slotName, spoolMemoryBytes: 100_000, envelope: { columns } });
+      const client = await server.connect();
+      await client.query('BEGIN');
+      const rows = "SELECT i, 'to be seen', 'never to be seen' FROM generate_series(1, 5000) i";
+      await client.query(`INSERT INTO hidden ${rows}`);
+      const files = () => {
+        const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+        return Buffer.concat(entries.map(({ parentPath, name }) => readFileSync(join(parentPath, name))));
+      };
+      await stream.until(() => files().length > 200_000);
+      expect(files().includes('to be seen')).toBe(false);
+      await client.query('COMMIT');
+      await client.end();
+      await stream.until(() => stream.changes.length === 5000 && stream.spooledBytes === 0);
+      expect(stream.changes.at(-1)?.after).toEqual({ id: 5000, note: 'to be seen' });
+      expect(files().length).toBe(0);
     }));
 
   test('a reader that stops anywhere goes on behind what it took', () =>
