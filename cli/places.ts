@@ -10,7 +10,7 @@ export interface PipelinePlaces {
   readonly targets: readonly string[];
 }
 
-export function placesOf({ name, topics, connectors }: CompiledPipeline): PipelinePlaces {
+export function placesOf({ name, topics, written, connectors }: CompiledPipeline): PipelinePlaces {
   const targets = connectors.flatMap(({ config }) => {
     const store = config['store.url'];
     const prefix = config['topics.dir'] ?? 'topics';
@@ -18,7 +18,7 @@ export function placesOf({ name, topics, connectors }: CompiledPipeline): Pipeli
     const bucket = config['s3.bucket.name'];
     return bucket === undefined ? [] : [`s3://${bucket}/${prefix}${store === undefined ? '' : ` at ${store}`}`];
   });
-  const read = connectors.flatMap(({ config }) => config['topic'] ?? config['topics']?.split(',') ?? []);
-  const named = new Set([...topics.map((topic) => topic.name), ...read.map((topic) => topic.trim())]);
+  const read = connectors.flatMap(({ config }) => config['topics']?.split(',') ?? []);
+  const named = new Set([...topics.map((topic) => topic.name), ...written, ...read.map((topic) => topic.trim())]);
   return { pipeline: name, topics: [...named], targets };
 }

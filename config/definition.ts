@@ -5,6 +5,7 @@ import { commonFields, sinkFields, sourceFields } from './fields/shared.ts';
 import { type ParseOptions, parseSettings } from './parse-settings.ts';
 import { hasErrors, invalidConfig, type Problem, problem } from './problem.ts';
 import { checkSink, checkSource, checkWithoutTransactions } from './shared-checks.ts';
+import { oneTopic, type SourceTopics } from './source-topics.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -43,6 +44,10 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
   readonly unsupported?: Readonly<Record<string, string>>;
   /** For a source: its tasks say where the source's own transactions end, which `transaction.boundary: connector` asks for. */
   readonly definesTransactions?: boolean;
+  /** For a source: settings with which it names its topics itself, so that in a pipeline none is implied. */
+  readonly topicsNamedBy?: readonly (keyof F & string)[];
+  /** For a source that names topics itself: where records go. Without it all go to `topic`. */
+  topics?(config: FullConfig<K, F>): SourceTopics;
   /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
   largestRecordBytes?(config: FullConfig<K, F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
@@ -63,6 +68,10 @@ export interface ConnectorDefinition<C = unknown> {
   /** Its own settings first, then the shared ones. */
   readonly fields: Fields;
   readonly unsupported: Readonly<Record<string, string>>;
+  /** See `ConnectorSpec`. */
+  readonly topicsNamedBy: readonly string[];
+  /** Where the records of a source go. */
+  topics(config: C): SourceTopics;
   /** undefined when the connector says nothing about it. */
   largestRecordBytes(config: C): number | undefined;
   /** The typed configuration with defaults filled in, or every problem at once. */
@@ -89,6 +98,8 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
     // First for the order of the reference, last for the say over a shared setting.
     fields: { ...spec.fields, ...shared, ...spec.fields },
     unsupported: spec.unsupported ?? {},
+    topicsNamedBy: spec.topicsNamedBy ?? [],
+    topics: (config) => spec.topics?.(config) ?? oneTopic((config as unknown as SourceConfig).topic),
     largestRecordBytes: (config) => spec.largestRecordBytes?.(config),
     parse(settings, options = {}) {
       const result = parseSettings(definition, settings, options);

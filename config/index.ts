@@ -17,5 +17,7 @@ export { type LoadResult, loadPipelines } from './pipeline/load.ts';
 export type { UserFiles } from './pipeline/user-files.ts';
 export { hasErrors, type Problem } from './problem.ts';
 export { connectorReference, errorReference, settingsTable } from './reference.ts';
+export type { SourceTopics, TopicFamily } from './source-topics.ts';
 export { type ConfigInfos, configKeys, validateForRest } from './validate-rest.ts';
+export { matchesWhole } from './whole-match.ts';
 export { catalogueFor } from './worker-catalogue.ts';

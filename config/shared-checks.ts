@@ -1,5 +1,7 @@
 /** The rules across settings that hold for every connector (Kafka Connect has the same ones: `SinkConnectorConfig`). */
 
+import { matchesWhole } from './whole-match.ts';
+
 export type ReportProblem = (key: string, message: string, fix: string) => void;
 
 export function checkSink(values: Readonly<Record<string, unknown>>, report: ReportProblem): void {
@@ -33,8 +35,4 @@ export function checkWithoutTransactions(values: Readonly<Record<string, unknown
   if (values['transaction.boundary'] !== 'connector') return;
   const message = 'what the connector reads has no transactions, so it cannot say where they end';
   report('transaction.boundary', message, 'Use poll or interval.');
-}
-
-function matchesWhole(pattern: RegExp, text: string): boolean {
-  return pattern.exec(text)?.[0] === text;
 }

@@ -7,7 +7,7 @@ import { workerErrors } from './error-codes.ts';
 import type { Herder } from './herder/herder.ts';
 import { taskName } from './herder/reconcile.ts';
 import type { TaskNumbers } from './task-numbers.ts';
-import type { SteeredRun } from './tasks/task-runs.ts';
+import type { SteeredRun } from './tasks/steered-run.ts';
 
 /** Totals since the worker started. */
 export interface RunProgress {
@@ -110,11 +110,23 @@ function sourcesFinished(herder: Herder): boolean {
 async function drainSinks(options: RunToEndOptions): Promise<void> {
   const { herder, endsOf } = options;
   const sinks = started(herder).filter((name) => herder.typeOf(name) === 'sink');
-  await until(options, () => sinks.every((name) => runsOf(herder, name).length > 0));
+  await untilAllIsRead(options, sinks);
   const read = new Map(sinks.map((name) => [name, new Set(runsOf(herder, name).flatMap((run) => run.topics))]));
   const ends = await endsOf([...new Set([...read.values()].flatMap((topics) => [...topics]))]);
   const ofSink = (name: string) => ends.filter((end) => read.get(name)?.has(end.topic) === true);
   await Promise.all(sinks.map((name) => drainSink(options, name, ofSink(name))));
+}
+
+/** What sources have made while they ran is read too. */
+async function untilAllIsRead(options: RunToEndOptions, sinks: readonly string[]): Promise<void> {
+  const { herder, clock, signal } = options;
+  for (;;) {
+    await until(options, () => sinks.every((name) => runsOf(herder, name).length > 0));
+    const runs = sinks.flatMap((name) => runsOf(herder, name));
+    const answers = await Promise.all(runs.map((run) => run.readsAll()));
+    if (answers.every((readsAll) => readsAll)) return;
+    await clock.sleep(pollMs, signal);
+  }
 }
 
 /** Asks again when a rebalance or a restart moved partitions, until the group's commits show that all is written. */

@@ -1,5 +1,6 @@
 /** Topics as the worker needs them: there, with the right settings, and found by pattern. */
 
+import { matchesWhole } from '../config/index.ts';
 import type { SinkPosition } from '../connectors/contract/sink.ts';
 import { messageOf } from '../core/base/errors.ts';
 import { workerErrors } from './error-codes.ts';
@@ -45,6 +46,8 @@ export class Topics {
   readonly #options: TopicsOptions;
   /** Known to be there; bounded by the topics connectors name. */
   readonly #ensured = new Map<string, Promise<TopicFacts>>();
+  readonly #listeners = new Set<() => void>();
+  #madeCount = 0;
 
   constructor(options: TopicsOptions) {
     this.#options = options;
@@ -57,11 +60,26 @@ export class Topics {
     const isDeadLetters = purpose === 'dead letters';
     const spec = { topic, partitions: isDeadLetters ? 1 : -1, replicationFactor: -1 };
     const ensuring = this.create([{ ...spec, config: isDeadLetters ? deadLetterConfig : {} }]).then(() => {
+      this.#madeCount++;
+      for (const listener of this.#listeners) listener();
       return this.#factsOf(topic);
     });
     this.#ensured.set(topic, ensuring);
     ensuring.catch(() => this.#ensured.delete(topic));
     return ensuring;
+  }
+
+  /** Grows with every topic that was made, or was found to be there. */
+  get madeCount(): number {
+    return this.#madeCount;
+  }
+
+  /** Calls `listener` each time that number has grown, until the returned function is called. */
+  onMade(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   async #factsOf(topic: string): Promise<TopicFacts> {
@@ -85,7 +103,7 @@ export class Topics {
   async matching(names: readonly string[] | undefined, pattern: RegExp | undefined): Promise<readonly string[]> {
     if (pattern === undefined) return names ?? [];
     const all = await this.#options.admin.listTopics();
-    return all.filter((topic) => pattern.exec(topic)?.[0] === topic).sort();
+    return all.filter((topic) => matchesWhole(pattern, topic)).sort();
   }
 
   /**

@@ -165,13 +165,13 @@ function transactionFields() {
 export function sinkFields() {
   return {
     topics: field.topics({
-      doc: 'The topics records are read from. In a pipeline it is the pipeline’s topic unless given.',
+      doc: 'The topics records are read from. In a pipeline those its source writes to, unless given.',
       importance: 'high',
       group: group.data,
       example: 'web-logs',
     }),
     'topics.regex': field.regex({
-      doc: 'Read every topic whose whole name matches, instead of naming them in `topics`.',
+      doc: 'Read every topic whose whole name matches, instead of naming them in `topics`. There need be none yet; those that come later are read too.',
       group: group.data,
       example: 'logs\\..*',
     }),

@@ -8,6 +8,8 @@ export interface CompiledPipeline {
   readonly file: string;
   /** Topics to be there before the connectors start. */
   readonly topics: readonly CompiledTopic[];
+  /** The topics that the source writes to, or those it stands for, as a person reads them: `shop.SCHEMA.TABLE`. */
+  readonly written: readonly string[];
   /** The source first, then the sinks in the order of the file. */
   readonly connectors: readonly CompiledConnector[];
 }

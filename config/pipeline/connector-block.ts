@@ -2,9 +2,11 @@
 
 import type { Catalogue } from '../catalogue.ts';
 import type { ConnectorDefinition, ConnectorKind } from '../definition.ts';
+import { splitList } from '../fields/lists.ts';
 import { nearest } from '../nearest.ts';
 import { canonicalKey } from '../parse-settings.ts';
-import { problem } from '../problem.ts';
+import { type Problem, problem } from '../problem.ts';
+import { type SourceTopics, shownTopics, subscriptionTo, writesTo } from '../source-topics.ts';
 import { checkBlock } from './check-block.ts';
 import type { CompiledConnector } from './compiled.ts';
 import type { FileProblems } from './file-problems.ts';
@@ -13,6 +15,8 @@ import { describeNode, entryOf, type MapNode, type Place } from './tree.ts';
 
 export interface PlacedConnector extends CompiledConnector {
   readonly at: Place;
+  /** Where its records go, if it is a source. */
+  readonly writes: SourceTopics | undefined;
   /** The most bytes of a record a source may write, as far as it says. */
   readonly largestRecordBytes: number | undefined;
 }
@@ -22,10 +26,12 @@ export interface ConnectorBlock {
   readonly path: string;
   readonly at: Place;
   readonly kind: ConnectorKind;
+  /** The name of the pipeline, which is its topic unless the source says otherwise. */
+  readonly pipeline: string;
+  /** What a sink reads unless the block says otherwise. */
+  readonly upstream: SourceTopics;
   /** Called only when the block has no `name`. */
   defaultName(connector: string): string;
-  /** The pipeline's topic: written by a source, read by a sink, unless the block says otherwise. */
-  readonly topic: string;
   /** Settings of the pipeline's `errors:`; the block's own win. */
   readonly errors: readonly Setting[];
 }
@@ -54,13 +60,18 @@ export function compileConnector(
     problems,
     parse(texts, options) {
       const result = definition.parse(texts, options);
-      return 'config' in result ? result.warnings : result.problems;
+      return [
+        ...('config' in result ? result.warnings : result.problems),
+        ...subscriptionProblems(block, texts, ownKeys),
+      ];
     },
   });
   if (config === undefined) return undefined;
   const at = own.find((setting) => setting.key === 'name')?.valueAt ?? block.at;
-  const largestRecordBytes = definition.largestRecordBytes(definition.require(config));
-  return { name: config['name']!, kind: definition.kind, config, at, largestRecordBytes };
+  const typed = definition.require(config);
+  const writes = definition.kind === 'source' ? definition.topics(typed) : undefined;
+  const largestRecordBytes = definition.largestRecordBytes(typed);
+  return { name: config['name']!, kind: definition.kind, config, at, writes, largestRecordBytes };
 }
 
 function impliedSettings(
@@ -70,9 +81,36 @@ function impliedSettings(
 ): Record<string, string> {
   const implied: Record<string, string> = { 'connector.class': definition.name };
   if (!given.has('name')) implied['name'] = block.defaultName(definition.name);
-  if (block.kind === 'source' && !given.has('topic')) implied['topic'] = block.topic;
-  if (block.kind === 'sink' && !given.has('topics') && !given.has('topics.regex')) implied['topics'] = block.topic;
-  return implied;
+  const namesTopics = ['topic', ...definition.topicsNamedBy].some((key) => given.has(key));
+  if (block.kind === 'source' && !namesTopics) implied['topic'] = block.pipeline;
+  if (block.kind !== 'sink' || subscribes(given)) return implied;
+  // Where there is nothing to subscribe to, a name stands in: what is wrong is a problem of its own.
+  return { ...implied, ...(subscriptionTo(block.upstream) ?? { topics: block.pipeline }) };
+}
+
+function subscribes(given: ReadonlySet<string | undefined>): boolean {
+  return given.has('topics') || given.has('topics.regex');
+}
+
+/** What is wrong with the topics a sink reads, seen from the source of its pipeline. */
+function subscriptionProblems(
+  { kind, upstream, pipeline }: ConnectorBlock,
+  texts: Readonly<Record<string, string>>,
+  given: ReadonlySet<string | undefined>,
+): Problem[] {
+  if (kind !== 'sink') return [];
+  const shown = shownTopics(upstream).join(', ');
+  if (!subscribes(given)) {
+    if (subscriptionTo(upstream) !== undefined) return [];
+    const message = `the topics of the source, ${shown}, cannot be told from those of others`;
+    return [problem('missing-key', { path: 'topics', message, fix: 'Name those to read, or give topics.regex.' })];
+  }
+  const readsNothing = splitList(texts['topics'] ?? '').includes(pipeline) && !writesTo(upstream, pipeline);
+  if (!readsNothing) return [];
+  const message = `no record goes to the topic ${pipeline}: the source writes to ${shown}`;
+  return [
+    problem('conflict', { path: 'topics', message, fix: 'Remove it to read all of those, or name some of them.' }),
+  ];
 }
 
 function findDefinition(

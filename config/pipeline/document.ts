@@ -5,9 +5,10 @@ import { topicComplaint } from '../fields/kinds.ts';
 import { commonFields } from '../fields/shared.ts';
 import { didYouMean } from '../nearest.ts';
 import { problem } from '../problem.ts';
+import { oneTopic, type SourceTopics, shownTopics } from '../source-topics.ts';
 import { checkBlock } from './check-block.ts';
 import type { PlacedPipeline } from './compiled.ts';
-import { compileConnector, type PlacedConnector } from './connector-block.ts';
+import { type ConnectorBlock, compileConnector, type PlacedConnector } from './connector-block.ts';
 import type { FileProblems } from './file-problems.ts';
 import { flattenSettings, type Setting } from './settings.ts';
 import { compileTopics } from './topic-block.ts';
@@ -40,19 +41,21 @@ export function compileDocument(root: Node, context: DocumentContext): PlacedPip
   const name = readName(root, problems);
   const errors = readErrors(root, problems);
   const source = readSource(root, name, errors, context);
-  const sinks = readSinks(root, name, source?.topic ?? name, errors, context);
+  const written = source?.topics ?? oneTopic(name);
+  const sinks = readSinks(root, { pipeline: name, upstream: written, errors }, context);
   const connectors = [...(source?.connector ? [source.connector] : []), ...sinks];
   if (source?.isTopic && !hasItems(entryOf(root, 'sinks'))) {
     const message = 'the pipeline reads a topic and does nothing with it';
     problems.add(problem('missing-key', { path: 'sinks', message, fix: 'Add a sink under sinks:.' }), root.at);
   }
-  const topics = compileTopics({ node: entryOf(root, 'topics'), source: source?.connector, sinks, problems });
+  const topics = compileTopics({ node: entryOf(root, 'topics'), source: source?.connector, written, sinks, problems });
   if (problems.errorCount > errorsBefore) return undefined;
   return {
     name,
     file: problems.file,
     at: entryOf(root, 'pipeline')!.value.at,
     topics: topics.topics,
+    written: shownTopics(written),
     declaredTopics: topics.declared,
     connectors: connectors.map((each) => ({ name: each.name, kind: each.kind, config: each.config })),
     connectorPlaces: connectors.map((each) => each.at),
@@ -116,7 +119,7 @@ function readErrors(root: MapNode, problems: FileProblems): readonly Setting[] {
 }
 
 interface Source {
-  readonly topic: string;
+  readonly topics: SourceTopics;
   /** undefined for `source: { topic: … }`, and for a connector that has problems. */
   readonly connector: PlacedConnector | undefined;
   readonly isTopic: boolean;
@@ -139,27 +142,24 @@ function readSource(
   if (map === undefined) return undefined;
   const onlyTopic = map.entries.length === 1 ? entryOf(map, 'topic') : undefined;
   if (onlyTopic !== undefined) return readTopicSource(onlyTopic, problems);
-  const connector = compileConnector(
-    { map, path: 'source', at: entry.at, kind: 'source', defaultName: () => `${name}-source`, topic: name, errors },
-    context,
-  );
-  return { topic: connector?.config['topic'] ?? name, connector, isTopic: false };
+  const place = { map, path: 'source', at: entry.at, kind: 'source' } as const;
+  const surroundings = { pipeline: name, upstream: oneTopic(name), errors };
+  const connector = compileConnector({ ...place, ...surroundings, defaultName: () => `${name}-source` }, context);
+  return { topics: connector?.writes ?? oneTopic(name), connector, isTopic: false };
 }
 
 function readTopicSource({ value }: Entry, problems: FileProblems): Source | undefined {
   if (value.kind === 'value' && value.isBroken) return undefined;
   const text = value.kind === 'value' ? value.text : '';
   const complaint = topicComplaint(text, value.kind === 'value' && value.isHidden ? () => 'this' : JSON.stringify);
-  if (complaint === undefined) return { topic: text, connector: undefined, isTopic: true };
+  if (complaint === undefined) return { topics: oneTopic(text), connector: undefined, isTopic: true };
   problems.add(problem('bad-name', { path: 'source.topic', ...complaint }), value.at);
   return undefined;
 }
 
 function readSinks(
   root: MapNode,
-  name: string,
-  topic: string,
-  errors: readonly Setting[],
+  surroundings: Pick<ConnectorBlock, 'pipeline' | 'upstream' | 'errors'>,
   context: DocumentContext,
 ): PlacedConnector[] {
   const entry = entryOf(root, 'sinks');
@@ -174,13 +174,14 @@ function readSinks(
   const defaultName = (connector: string) => {
     const count = (counts.get(connector) ?? 0) + 1;
     counts.set(connector, count);
-    return count === 1 ? `${name}-${connector}` : `${name}-${connector}-${count}`;
+    const { pipeline } = surroundings;
+    return count === 1 ? `${pipeline}-${connector}` : `${pipeline}-${connector}-${count}`;
   };
   return entry.value.items.flatMap((item, index) => {
     const path = `sinks[${index}]`;
     const map = requireMap({ key: 'sinks', at: item.at, value: item }, path, context.problems);
     if (map === undefined) return [];
-    const block = { map, path, at: item.at, kind: 'sink', defaultName, topic, errors } as const;
+    const block = { map, path, at: item.at, kind: 'sink', defaultName, ...surroundings } as const;
     return compileConnector(block, context) ?? [];
   });
 }

@@ -112,6 +112,6 @@ function reportBadBytes(text: string, report: FileProblems): void {
   report.add(problem('syntax', { message: 'the file is not UTF-8 text', fix: 'Save it as UTF-8.' }), place);
 }
 
-function withoutPlaces({ name, file, topics, connectors }: PlacedPipeline): CompiledPipeline {
-  return { name, file, topics, connectors };
+function withoutPlaces({ name, file, topics, written, connectors }: PlacedPipeline): CompiledPipeline {
+  return { name, file, topics, written, connectors };
 }

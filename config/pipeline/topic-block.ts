@@ -5,6 +5,8 @@ import { splitList } from '../fields/lists.ts';
 import { formatBytes } from '../fields/units.ts';
 import { didYouMean } from '../nearest.ts';
 import { problem } from '../problem.ts';
+import { type SourceTopics, shownTopics, writesTo } from '../source-topics.ts';
+import { matchesWhole } from '../whole-match.ts';
 import { checkBlock } from './check-block.ts';
 import type { CompiledTopic } from './compiled.ts';
 import type { PlacedConnector } from './connector-block.ts';
@@ -17,6 +19,8 @@ export interface TopicsInput {
   /** The entry `topics:` of the document. */
   readonly node: Entry | undefined;
   readonly source: PlacedConnector | undefined;
+  /** Where its records go, or those of the topic that stands in its place. */
+  readonly written: SourceTopics;
   readonly sinks: readonly PlacedConnector[];
   readonly problems: FileProblems;
 }
@@ -37,11 +41,10 @@ export function compileTopics(input: TopicsInput): TopicsResult {
     const topic = compileTopic(entry, input.problems);
     if (topic !== undefined) topics.set(entry.key, topic);
   }
-  warnAboutUnused(declared, usedTopics(input), input.problems);
-  const written = input.source?.config['topic'];
-  if (written !== undefined) {
-    const topic = topics.get(written) ?? plainTopic(written);
-    topics.set(written, withRoomForRecords(topic, declared.get(written), input));
+  warnAboutUnused(declared, input);
+  for (const name of input.source?.writes?.names ?? []) {
+    const topic = topics.get(name) ?? plainTopic(name);
+    topics.set(name, withRoomForRecords(topic, declared.get(name), input));
   }
   return { topics: [...topics.values()], declared };
 }
@@ -106,25 +109,23 @@ function withRoomForRecords(
   return topic;
 }
 
-/** undefined when a sink reads by pattern, so that any topic may be used. */
-function usedTopics({ source, sinks }: TopicsInput): Set<string> | undefined {
-  const configs = [...(source === undefined ? [] : [source]), ...sinks].map((each) => each.config);
-  if (configs.some((config) => config['topics.regex'] !== undefined)) return undefined;
-  const read = configs.flatMap((config) => splitList(config['topics'] ?? ''));
-  const deadLetters = configs.flatMap((config) => config[deadLetterTopic] ?? []);
-  return new Set([...(source === undefined ? [] : [source.config['topic']!]), ...read, ...deadLetters]);
-}
-
 function warnAboutUnused(
   declared: ReadonlyMap<string, Place>,
-  used: Set<string> | undefined,
-  problems: FileProblems,
+  { source, written, sinks, problems }: TopicsInput,
 ): void {
-  if (used === undefined || problems.errorCount > 0) return;
+  if (problems.errorCount > 0) return;
+  const configs = [...(source === undefined ? [] : [source]), ...sinks].map((each) => each.config);
+  const patterns = configs.flatMap((config) => config['topics.regex'] ?? []).map((text) => new RegExp(text, 'u'));
+  const named = new Set([
+    ...(source === undefined ? [] : written.names),
+    ...configs.flatMap((config) => splitList(config['topics'] ?? '')),
+    ...configs.flatMap((config) => config[deadLetterTopic] ?? []),
+  ]);
   for (const [name, at] of declared) {
-    if (used.has(name)) continue;
-    const fix =
-      didYouMean(name, used) ?? `Remove it, or name it in the source or a sink; used here: ${[...used].join(', ')}.`;
+    const isWritten = source !== undefined && writesTo(written, name);
+    if (named.has(name) || isWritten || patterns.some((pattern) => matchesWhole(pattern, name))) continue;
+    const used = [...new Set([...shownTopics(written), ...named])].join(', ');
+    const fix = didYouMean(name, named) ?? `Remove it, or name it in the source or a sink; used here: ${used}.`;
     const message = 'nothing in this pipeline uses this topic';
     problems.add(problem('unknown-key', { severity: 'warning', path: `topics.${name}`, message, fix }), at);
   }

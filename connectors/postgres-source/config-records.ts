@@ -23,7 +23,7 @@ export function topicFields() {
             },
     }),
     topic: field.topic({
-      doc: 'The topic for all records where there is no `topic.prefix`. In a pipeline it is the pipeline’s name unless given.',
+      doc: 'The topic for all records, in place of `topic.prefix`. In a pipeline without that it is the pipeline’s name unless given.',
       group: group.topics,
     }),
     'topic.delimiter': field.string({

@@ -9,6 +9,8 @@ import { idleFields, refused } from './config-refused.ts';
 import { publicationFields, slotFields, streamFields } from './config-replication.ts';
 import { snapshotFields } from './config-snapshot.ts';
 import { missingParts } from './database-address.ts';
+import { configuredNaming } from './routing/configured-naming.ts';
+import { writtenTopics } from './routing/written-topics.ts';
 
 /** Of which only one can count. */
 const exclusive = [
@@ -43,12 +45,18 @@ export const definition = defineConnector({
   },
   unsupported: refused,
   definesTransactions: true,
+  topicsNamedBy: ['topic.prefix'],
+  topics: (config) => writtenTopics(configuredNaming(config), config),
   check(config, report) {
     for (const part of missingParts(config)) {
       report(part, 'nobody knows where to connect', `Give ${part}, or all in one with database.url.`);
     }
     if (config['topic.prefix'] === undefined && config.topic === undefined) {
       report('topic.prefix', 'records have no topic to go to', 'Give topic.prefix, or one topic for all of them.');
+    }
+    if (config['topic.prefix'] !== undefined && config.topic !== undefined) {
+      const message = 'topic.prefix gives each table a topic of its own, so no record would go to this one';
+      report('topic', message, 'Remove topic, or remove topic.prefix to have all records in this topic.');
     }
     checkOutbox(config, report);
     for (const [include, exclude] of exclusive) {

@@ -177,7 +177,7 @@ describe('a catalogue', () => {
     expect(sampleCatalogue.find('bucketsink')).toBe(sampleSink);
     expect(sampleCatalogue.find('org.example.LinesSourceConnector')).toBe(sampleSource);
     expect(sampleCatalogue.find('other')).toBeUndefined();
-    expect(sampleCatalogue.all().map((each) => each.name)).toEqual(['bucket', 'lines']);
+    expect(sampleCatalogue.all().map((each) => each.name)).toEqual(['bucket', 'lines', 'tables']);
   });
 
   test('refuses two connectors of one name', () => {

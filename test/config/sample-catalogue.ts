@@ -61,7 +61,26 @@ export const sampleSink = defineConnector({
   },
 });
 
-export const sampleCatalogue = createCatalogue([sampleSource, sampleSink]);
+/** A source that names its topics itself when it has a prefix, or cannot say how. */
+export const sampleTablesSource = defineConnector({
+  name: 'tables',
+  kind: 'source',
+  title: 'Tables',
+  summary: 'Reads tables.',
+  guarantee: 'At least once.',
+  fields: {
+    topic: field.topic({ doc: 'One topic for all.' }),
+    prefix: field.string({ doc: 'Begins the name of each topic; any begins with anything.' }),
+  },
+  topicsNamedBy: ['prefix'],
+  topics({ prefix, topic = '' }) {
+    if (prefix === undefined) return { names: [topic], families: [], aside: [] };
+    const pattern = prefix === 'any' ? undefined : `${prefix}\\..+`;
+    return { names: [], families: [{ pattern, shown: `${prefix}.TABLE` }], aside: [`${prefix}-news`] };
+  },
+});
+
+export const sampleCatalogue = createCatalogue([sampleSource, sampleTablesSource, sampleSink]);
 
 function noBlank(names: readonly string[]) {
   return names.includes('blank') ? { message: 'blank is no name', fix: 'Give another.' } : undefined;

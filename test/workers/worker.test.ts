@@ -250,6 +250,7 @@ describe('pipelines', () => {
       name: 'p',
       file: 'p.yaml',
       topics: [{ name: 'p', partitions: 3, replicationFactor: -1, config: { 'retention.ms': '60000' } }],
+      written: ['p'],
       connectors: [
         { name: 'p-source', kind: 'source' as const, config: source('p-source', { topic: 'p', ...more }) },
         { name: 'p-sink', kind: 'sink' as const, config: sink('p-sink', 'p') },

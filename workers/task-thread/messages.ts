@@ -55,8 +55,8 @@ export interface TaskSpec {
   readonly storedPositions: readonly StoredPosition[];
   readonly offsetsTopic: string;
   readonly offsetsPartitionCount: number;
-  /** Sources: the topic the records go to, where the settings name one. */
-  readonly topic: string | undefined;
+  /** Sources: topics to be there before the first record, as far as their names are known. */
+  readonly topics: readonly string[];
   readonly compression: Codec;
   /** Sinks: where to start in a partition without a committed offset. */
   readonly startAt: 'earliest' | 'latest';

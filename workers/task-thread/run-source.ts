@@ -44,7 +44,7 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     topicFacts: (topic) => activeTopic(context, topic),
     onOversized: (...oversized) => errors.oversized(...oversized),
   });
-  if (spec.topic !== undefined) await output.prepare(spec.topic);
+  for (const topic of spec.topics) await output.prepare(topic);
   if (spec.errors.deadLetterTopic !== undefined) await link.ensureTopic(spec.errors.deadLetterTopic, 'dead letters');
   const encodePositions = (list: Parameters<SourcePositions['encode']>[0]) => positions.encode(list, clock.nowMs());
   const longestDelayMs = limits.longestRetryDelayMs;

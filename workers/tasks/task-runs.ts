@@ -1,14 +1,11 @@
 /** Starts runs of tasks: what the thread must know, the thread itself, and for a sink its place in the consumer group. */
 
-import type { Catalogue } from '../../config/index.ts';
-import type { TopicPartition } from '../../connectors/contract/record.ts';
+import type { Catalogue, ConnectorDefinition } from '../../config/index.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
-import type { Clock, Timer } from '../../core/base/clock.ts';
-import { describeError } from '../../core/base/errors.ts';
+import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { ProducerIdentity, TransactionalId } from '../../core/client/index.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
-import { workerErrors } from '../error-codes.ts';
 import { definitionOf } from '../herder/planner.ts';
 import type { DesiredTask } from '../herder/reconcile.ts';
 import type { OffsetStore } from '../stores/offset-store.ts';
@@ -19,9 +16,11 @@ import type { Topics } from '../topics.ts';
 import type { WorkerSettings } from '../worker-options.ts';
 import { judgeFence } from './after-fence.ts';
 import { type GroupEvents, type GroupMember, SinkMembership } from './sink-membership.ts';
+import type { SteeredRun } from './steered-run.ts';
 import { TaskHost, type TaskHostOptions } from './task-host.ts';
-import type { TaskRun } from './task-supervisor.ts';
 import { type TransactionSettings, transactionPlan } from './task-transactions.ts';
+import { TopicWatch } from './topic-watch.ts';
+import { waitForTopics } from './waiting-run.ts';
 
 export interface TaskRunsOptions {
   readonly settings: WorkerSettings;
@@ -50,22 +49,7 @@ export interface TaskRunsOptions {
 
 export type Numbers = Readonly<Record<string, number>>;
 
-/** How often a sink that reads by pattern looks for new topics. */
-const topicsEveryMs = 30_000;
-
-/** A run with what a bounded run of the whole worker needs of it. */
-export interface SteeredRun extends TaskRun {
-  readonly kind: 'source' | 'sink';
-  /** What a sink reads. */
-  readonly topics: readonly string[];
-  assignment(): readonly TopicPartition[];
-  committed(): readonly SinkPosition[];
-  /** Resolves when everything below `ends` in the partitions of this task was written and its commit sent. */
-  drainTo(ends: readonly SinkPosition[]): Promise<void>;
-}
-
 interface TypedSettings extends ErrorSettings, TransactionSettings {
-  readonly topic?: string;
   readonly 'producer.override.compression.type'?: Codec;
   readonly 'consumer.override.auto.offset.reset'?: 'earliest' | 'latest';
   readonly topics?: readonly string[];
@@ -90,7 +74,7 @@ export class TaskRuns {
     const { catalogue } = this.#options;
     const definition = definitionOf(catalogue, task.connectorSettings);
     const typed = definition.require(task.connectorSettings) as TypedSettings;
-    const spec = await this.#spec(task, definition.kind, definition.name, typed);
+    const spec = await this.#spec(task, definition, typed);
     return definition.kind === 'source'
       ? this.#startSource(task, spec, onRunning)
       : this.#startSink(task, spec, typed, onRunning);
@@ -105,6 +89,7 @@ export class TaskRuns {
       ended: host.ended.then((end) => judgeFence(end, () => runsElsewhere(task))),
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
       stop: () => host.stop(this.#stopMs),
+      readsAll: () => Promise.resolve(true),
       assignment: () => [],
       committed: () => [],
       drainTo: () => Promise.resolve(),
@@ -118,10 +103,12 @@ export class TaskRuns {
     onRunning: () => void,
   ): Promise<SteeredRun> {
     const { settings, clock, logger, join, topics, onActiveTopic, onCount } = this.#options;
-    const names = await topics.matching(typed.topics, typed['topics.regex']);
-    if (names.length === 0) {
-      const message = `no topic matches ${typed['topics.regex']?.source ?? ''} yet`;
-      throw workerErrors.error('topic-unavailable', { message, where: task.connector });
+    const pattern = typed['topics.regex'];
+    const { madeCount } = topics;
+    const names = await topics.matching(typed.topics, pattern);
+    if (pattern !== undefined && names.length === 0) {
+      onRunning();
+      return waitForTopics({ topics, madeCount, pattern, clock, logger });
     }
     for (const topic of names) {
       await topics.ensure(topic, 'records');
@@ -139,8 +126,9 @@ export class TaskRuns {
       onFenced: () => onCount(task, 'fenced_writes_total', 1),
     });
     membership.join().catch((error) => host.fail(plainError(error)));
-    const isStale = async () => String(await topics.matching(typed.topics, typed['topics.regex'])) !== String(names);
-    const watch = typed['topics.regex'] === undefined ? undefined : this.#watchTopics(isStale, host);
+    const onChanged = () => void host.stop(this.#stopMs);
+    const watched = { topics, madeCount, names, onChanged, clock, logger };
+    const watch = pattern === undefined ? undefined : new TopicWatch({ ...watched, pattern });
     const ended = host.ended.then(async (end) => {
       watch?.cancel();
       await membership.leave().catch(() => {});
@@ -155,6 +143,7 @@ export class TaskRuns {
         await host.stop(this.#stopMs);
         return await ended;
       },
+      readsAll: async () => (await watch?.isCurrent()) ?? true,
       assignment: () => membership.assignment,
       committed: () => membership.committed,
       drainTo: async (ends) => {
@@ -162,26 +151,6 @@ export class TaskRuns {
         await membership.flush();
       },
     };
-  }
-
-  /** A new topic that the pattern matches is read after a fresh start of the task. */
-  #watchTopics(isStale: () => Promise<boolean>, host: TaskHost): Timer {
-    const { clock, logger } = this.#options;
-    let timer = clock.timer(topicsEveryMs, tick);
-    const again = () => {
-      timer = clock.timer(topicsEveryMs, tick);
-    };
-    const stop = () => void host.stop(this.#stopMs);
-    function tick(): void {
-      isStale().then(
-        (stale) => (stale ? stop() : again()),
-        (error) => {
-          logger.warn({ reason: describeError(error) }, 'could not look for new topics');
-          again();
-        },
-      );
-    }
-    return { cancel: () => timer.cancel() };
   }
 
   #host(
@@ -209,20 +178,16 @@ export class TaskRuns {
     return plan === undefined ? undefined : { ...plan, identity: await fence(plan) };
   }
 
-  async #spec(
-    task: DesiredTask,
-    kind: 'source' | 'sink',
-    connectorName: string,
-    typed: TypedSettings,
-  ): Promise<TaskSpec> {
+  async #spec(task: DesiredTask, definition: ConnectorDefinition, typed: TypedSettings): Promise<TaskSpec> {
     const { settings, bootstrapServers, offsets } = this.#options;
+    const { kind } = definition;
     // Fenced before the offsets are read: what an earlier run still writes after this reading is refused.
     const transactions = kind === 'source' ? await this.#fence(task, typed) : undefined;
     return {
       connector: task.connector,
       taskIndex: task.index,
       kind,
-      connectorName,
+      connectorName: definition.name,
       connectorsModule: settings.connectorsModule,
       settings: task.settings,
       bootstrapServers,
@@ -233,7 +198,7 @@ export class TaskRuns {
       storedPositions: kind === 'source' ? await offsets.read(task.connector) : [],
       offsetsTopic: settings.topics.offsets,
       offsetsPartitionCount: offsets.partitionCount,
-      topic: typed.topic,
+      topics: kind === 'source' ? definition.topics(typed).names : [],
       compression: typed['producer.override.compression.type'] ?? 'none',
       startAt: typed['consumer.override.auto.offset.reset'] ?? 'earliest',
       errors: errorPolicyOf(typed),

@@ -3,8 +3,8 @@
 import { columnRules } from '../columns/column-rules.ts';
 import { keyRule, noKeyRule } from '../columns/key-columns.ts';
 import type { PostgresSourceConfig } from '../config.ts';
+import { configuredNaming } from '../routing/configured-naming.ts';
 import { outboxRule } from '../routing/configured-outbox.ts';
-import { type TopicNaming, topicNaming } from '../routing/topics.ts';
 import { debeziumModes, leanModes, type ValueModes } from '../values/modes.ts';
 import type { Operation } from './change.ts';
 import { type EnvelopeOptions, envelopeOptions } from './options.ts';
@@ -20,7 +20,7 @@ export interface EnvelopeSurroundings
 /** Throws `postgres-values/bad-setting` for what only shows when it is used, such as an unknown hash. */
 export function configuredOptions(config: PostgresSourceConfig, surroundings: EnvelopeSurroundings): EnvelopeOptions {
   const { encoding, ...known } = surroundings;
-  const topics = topicsOf(config);
+  const topics = configuredNaming(config);
   const unchangedToast = config['unavailable.value.mode'];
   const keys = config['message.key.columns'];
   return envelopeOptions({
@@ -48,17 +48,6 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
     unrepresentable: config['unrepresentable.handling.mode'],
     reselects: unchangedToast === 'reselect',
     ...(unchangedToast === undefined || unchangedToast === 'reselect' ? {} : { unchangedToast }),
-  });
-}
-
-/** Without a prefix everything goes to the one topic, and its name stands where the prefix would. */
-function topicsOf(config: PostgresSourceConfig): TopicNaming {
-  const prefix = config['topic.prefix'];
-  return topicNaming(prefix ?? config.topic ?? '', {
-    delimiter: config['topic.delimiter'],
-    heartbeatPrefix: config['topic.heartbeat.prefix'],
-    transaction: config['topic.transaction'],
-    single: prefix === undefined ? (config.topic ?? null) : null,
   });
 }
 

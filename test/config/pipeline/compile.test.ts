@@ -45,6 +45,7 @@ describe('a pipeline', () => {
             config: { 'retention.ms': '604800000', 'retention.bytes': '-1', 'cleanup.policy': 'compact,delete' },
           },
         ],
+        written: ['web-logs'],
         connectors: [
           {
             name: 'web-logs-source',

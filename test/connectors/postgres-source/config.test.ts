@@ -150,6 +150,7 @@ describe('what is refused', () => {
     [{ 'signal.kafka.topic': 'signals' }, ['unsupported-key signal.kafka.topic']],
     [{ 'database.initial.statements': 'SET x = 1' }, ['unsupported-key database.initial.statements']],
     [{ 'slot.stream.params': 'origin' }, ['bad-value slot.stream.params']],
+    [{ topic: 'shop' }, ['conflict topic']],
   ] as [Record<string, string>, string[]][])('%j', (settings, expected) => {
     expect(problemsOf({ ...minimal, ...settings }).map((each) => each.split(':')[0])).toEqual(expected);
   });
