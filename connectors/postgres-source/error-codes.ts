@@ -40,7 +40,7 @@ export const postgresErrors = defineErrors('postgres', {
   },
   'open-transaction': {
     meaning:
-      'A table that was added cannot be read yet: a transaction that is older than its publication is still open.',
+      'A transaction that is still open is in the way: the slot cannot be made, or a table that was added cannot be read.',
     fix: 'End the transaction of the process that the message names; it is tried again by itself.',
     retriable: true,
   },

@@ -24,6 +24,10 @@ export interface SlotState {
   readonly safeWalBytes: bigint | undefined;
   /** What the slot keeps the server from removing, in bytes. */
   readonly retainedBytes: bigint | undefined;
+  /** Why the server gave it up, such as `wal_removed` or `idle_timeout`; undefined before version 17, which do not say. */
+  readonly lostReason: string | undefined;
+  /** The server's settings that make it give slots up, as it prints them. */
+  readonly limits: { readonly keepSize: string; readonly idleTimeout: string };
 }
 
 /** Undefined when there is no such slot. */
@@ -34,6 +38,8 @@ export async function readSlot(sql: CatalogPort, name: string): Promise<SlotStat
         pg_catalog.pg_wal_lsn_diff(
           CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
             ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint AS retained,
+        pg_catalog.to_jsonb(s) ->> 'invalidation_reason' AS reason, current_setting('max_slot_wal_keep_size') AS keep_size,
+        current_setting('idle_replication_slot_timeout', true) AS idle_timeout,
         (SELECT a.application_name FROM pg_catalog.pg_stat_activity a WHERE a.pid = s.active_pid) AS application
       FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1`,
     [name],
@@ -53,6 +59,8 @@ export async function readSlot(sql: CatalogPort, name: string): Promise<SlotStat
     walStatus: row['wal_status'] ?? undefined,
     safeWalBytes: big(row['safe_wal_size']),
     retainedBytes: big(row['retained']),
+    lostReason: row['reason'] ?? undefined,
+    limits: { keepSize: row['keep_size'] ?? '', idleTimeout: row['idle_timeout'] ?? '' },
   };
 }
 
@@ -78,17 +86,32 @@ export function slotComplaint(
   if (slot === undefined) {
     return postgresErrors.error('slot-lost', { message: 'the slot the stored position belongs to is gone', where });
   }
-  if (slot.walStatus === 'lost') {
-    const fix =
-      'Start anew with a snapshot (snapshot.mode: when_needed), and raise max_slot_wal_keep_size so that the server keeps more of its log.';
-    return postgresErrors.error('slot-lost', { message: 'the server has removed the log the slot needs', where, fix });
-  }
+  if (slot.walStatus === 'lost') return postgresErrors.error('slot-lost', { where, ...lossOf(slot) });
   if (strategy !== 'trust_offset' || slot.confirmedLsn === undefined || slot.confirmedLsn <= position.lsn) {
     return undefined;
   }
   const message = `the slot has moved to ${slot.confirmedLsn}, past the stored position ${position.lsn}: changes between are lost`;
   const fix = 'Start anew with a snapshot, or accept the gap with offset.mismatch.strategy: trust_slot.';
   return postgresErrors.error('slot-lost', { message, where, fix });
+}
+
+/** What the server did, by which of its settings, and how it is kept from doing it again. */
+function lossOf({ lostReason, limits }: SlotState): { readonly message: string; readonly fix: string } {
+  const fix = (more: string) => `Start anew with a snapshot (snapshot.mode: when_needed), and ${more}.`;
+  if (lostReason === 'idle_timeout') {
+    const message = `the server gave the slot up: nobody read it for idle_replication_slot_timeout (${limits.idleTimeout})`;
+    return { message, fix: fix('raise idle_replication_slot_timeout above the longest time the connector is stopped') };
+  }
+  if (lostReason === 'rows_removed') {
+    const message = 'the standby gave the slot up: its primary removed rows of the catalog that the slot needs';
+    return { message, fix: fix('set hot_standby_feedback = on at the standby') };
+  }
+  if (lostReason === 'wal_level_insufficient') {
+    const message = 'the server gave the slot up: wal_level was not logical for a while';
+    return { message, fix: fix("keep wal_level = 'logical', at the primary too") };
+  }
+  const message = `the server has removed the log the slot needs: max_slot_wal_keep_size is ${limits.keepSize}`;
+  return { message, fix: fix('raise max_slot_wal_keep_size so that the server keeps more of its log') };
 }
 
 /** What makes a slot unusable for us, whatever was stored. */

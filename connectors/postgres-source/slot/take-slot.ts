@@ -1,12 +1,14 @@
 /** Makes a slot, and takes one back from a connection that we left behind. */
 
 import type { Clock } from '../../../core/base/clock.ts';
+import type { MillraceError } from '../../../core/base/errors.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { quoteName } from '../catalog/names.ts';
 import type { CatalogPort } from '../catalog/port.ts';
 import { postgresErrors } from '../error-codes.ts';
 import { parseLsn } from '../lsn.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
+import { isLockTimeout } from '../wire/server-errors.ts';
 import { readSlot } from './slot-state.ts';
 
 export interface NewSlot {
@@ -22,11 +24,16 @@ export interface SlotWish {
   readonly failover: boolean;
   /** Prepared transactions come when they are prepared. */
   readonly twoPhase: boolean;
+  /** How long to wait for transactions that are open; a minute unless given. */
+  readonly longestWaitMs?: number;
 }
 
-/** Waits for the transactions that are open. Rejects with `postgres/setting` when all slots are taken. */
+/**
+ * Waits for the transactions that are open. Rejects with `postgres/open-transaction` when one of them does not end, and with
+ * `postgres/setting` when all slots are taken or the server is too old; there is no slot then.
+ */
 export async function createSlot(connection: ReplicationConnection, wish: SlotWish): Promise<NewSlot> {
-  const { name, serverVersion, failover, twoPhase } = wish;
+  const { name, serverVersion, failover, twoPhase, longestWaitMs = 60_000 } = wish;
   const isModern = serverVersion >= 150_000;
   if (twoPhase && !isModern) {
     const message = 'this server cannot tell of prepared transactions before they are committed';
@@ -34,18 +41,36 @@ export async function createSlot(connection: ReplicationConnection, wish: SlotWi
     throw postgresErrors.error('setting', { message, where: `slot ${name}`, fix });
   }
   // Without a bound, a transaction that somebody has forgotten would hold this up for ever; other timeouts do not count here.
-  await connection.command("SET lock_timeout = '60s'");
+  await connection.command(`SET lock_timeout = ${longestWaitMs}`);
   const options = [
     "SNAPSHOT 'export'",
     ...(twoPhase ? ['TWO_PHASE'] : []),
     ...(failover && serverVersion >= 170_000 ? ['FAILOVER'] : []),
   ];
   const how = isModern ? `(${options.join(', ')})` : 'EXPORT_SNAPSHOT';
-  const [row] = await connection.command(`CREATE_REPLICATION_SLOT ${quoteName(name)} LOGICAL pgoutput ${how}`);
+  const text = `CREATE_REPLICATION_SLOT ${quoteName(name)} LOGICAL pgoutput ${how}`;
+  const [row] = await connection.command(text).catch(async (error: unknown) => {
+    throw isLockTimeout(error) ? await openTransaction(connection, longestWaitMs) : error;
+  });
   return {
     consistentLsn: parseLsn(row?.['consistent_point'] ?? ''),
     snapshotName: row?.['snapshot_name'] ?? undefined,
   };
+}
+
+/** Names the oldest of those that are in the way. */
+async function openTransaction(connection: ReplicationConnection, waitedMs: number): Promise<MillraceError> {
+  const [row] = await connection.command(
+    `SELECT pid, usename, application_name, extract(epoch FROM now() - xact_start)::int AS age_s
+      FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start LIMIT 1`,
+  );
+  const ofWhom = (named: Readonly<Record<string, string | null>>) => {
+    const application = named['application_name'] || 'no application_name';
+    return `the transaction of the process ${named['pid']} (${named['usename']}, ${application}), open for ${named['age_s']} s,`;
+  };
+  const who = row === undefined ? 'a prepared transaction, or one that this role cannot see,' : ofWhom(row);
+  const message = `the slot could not be made within ${waitedMs / 1000} s: ${who} is in the way`;
+  return postgresErrors.error('open-transaction', { message });
 }
 
 export interface TakeOptions {

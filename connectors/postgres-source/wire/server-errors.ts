@@ -32,8 +32,13 @@ export function asPostgresError(cause: unknown, where: string): MillraceError {
   const code = failure.code ?? '';
   const more = [failure.detail, failure.hint].filter((part) => part !== undefined && part !== '');
   const message = [failure.message, ...more].join(' — ');
-  return postgresErrors.error(kindOf(code, failure.message), { message, where, cause });
+  const fix = code === '53300' ? { fix: noRoom } : {};
+  return postgresErrors.error(kindOf(code, failure.message), { message, where, cause, ...fix });
 }
+
+/** Of the server, which may have some again later. */
+const noRoom =
+  'Raise max_wal_senders, or max_connections if that is what the message names, and restart the server; or end a connection that is not needed.';
 
 /** What a question named is not there any more, or of another type: a schema, a table, a column, a value for it. */
 const gone = new Set(['3F000', '42P01', '42703', '42883', '22P02', '22007', '22008', '22003']);
@@ -42,6 +47,12 @@ const gone = new Set(['3F000', '42P01', '42703', '42883', '22P02', '22007', '220
 export function isGone(error: unknown): boolean {
   const cause = error instanceof MillraceError ? error.cause : error;
   return gone.has(failureOf(cause).code ?? '');
+}
+
+/** Whether a lock was not had within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error;
+  return failureOf(cause).code === '55P03';
 }
 
 function kindOf(code: string, message: string): Kind {

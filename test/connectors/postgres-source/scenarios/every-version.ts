@@ -18,8 +18,7 @@ const settings = {
   ...hostile,
   // Pieces of open transactions, and slots that are lost, without much to write.
   logical_decoding_work_mem: '64kB',
-  min_wal_size: '32MB',
-  max_wal_size: '64MB',
+  max_slot_wal_keep_size: '17MB',
 };
 
 /** To be called where tests are described. */
@@ -84,5 +83,63 @@ export function describeVersion(version: PostgresVersion): void {
       return row;
     };
     await expect.poll(pieces).toEqual({ streamed: 't', spill_txns: '0' });
+  });
+
+  test('a slot that has lost its log: a loud end, or the tables anew', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run('CREATE TABLE kept (id int PRIMARY KEY)');
+    const first = await scenario.task().start();
+    await scenario.run('INSERT INTO kept VALUES (1)');
+    await first.until(() => first.rows.length === 1);
+    await first.stop();
+    await scenario.run('INSERT INTO kept VALUES (2)');
+    for (let file = 0; file < 4; file += 1) {
+      await scenario.run("SELECT pg_logical_emit_message(true, 'some', 'log')", 'SELECT pg_switch_wal()');
+    }
+    await scenario.run('CHECKPOINT');
+    await expect.poll(async () => (await scenario.slot())?.['wal_status']).toBe('lost');
+    for (let again = 0; again < 2; again += 1) {
+      await expect(scenario.task({}, first.store).start()).rejects.toMatchObject({
+        code: 'postgres/slot-lost',
+        retriable: false,
+        message: expect.stringContaining('max_slot_wal_keep_size is 17MB'),
+        fix: expect.stringContaining('when_needed'),
+      });
+    }
+    const anew = await scenario.task({ 'snapshot.mode': 'when_needed' }, first.store).start();
+    await anew.until(() => anew.rows.length === 3);
+    await scenario.run('INSERT INTO kept VALUES (3)');
+    await anew.until(() => anew.rows.length === 4);
+    expect(anew.rows.map(({ op, after }) => [op, after?.['id']])).toEqual([
+      ['c', 1],
+      ['r', 1],
+      ['r', 2],
+      ['c', 3],
+    ]);
+    expect((await scenario.slot())?.['wal_status']).toBe('reserved');
+  });
+
+  test('a publication is made, grows and shrinks with the settings, and changes follow it', async () => {
+    const scenario = await servers.scenario();
+    for (const name of ['a', 'b', 'c']) await scenario.run(`CREATE TABLE ${name} (id int PRIMARY KEY)`);
+    const published = async () =>
+      (await scenario.query("SELECT tablename FROM pg_publication_tables WHERE pubname = 'pub' ORDER BY 1")).map(
+        ({ tablename }) => tablename,
+      );
+    const first = await scenario.task({ 'table.include.list': 'public\\.[ab]' }).start();
+    expect(await published()).toEqual(['a', 'b']);
+    await scenario.run('INSERT INTO a VALUES (1)', 'INSERT INTO c VALUES (1)', 'INSERT INTO b VALUES (1)');
+    await first.until(() => first.rows.length === 2);
+    await first.stop();
+    const second = await scenario.task({ 'table.include.list': 'public\\.[bc]' }, first.store).start();
+    expect(await published()).toEqual(['b', 'c']);
+    await scenario.run('INSERT INTO a VALUES (2)', 'INSERT INTO c VALUES (2)', 'INSERT INTO b VALUES (2)');
+    await second.until(() => second.rows.length === 4);
+    expect(second.rows.map(({ source, after }) => [source?.['table'], after?.['id']])).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 2],
+      ['b', 2],
+    ]);
   });
 }
