@@ -123,6 +123,12 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min: at(0), median, max: at(sorted.length - 1) };
 }
 
+/** What this part of the values does not exceed: 0.5 for the median, 1 for the largest. */
+export function quantileOf(values: readonly number[], part: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+}
+
 /** `median (min–max)` with a sensible number of digits. */
 export function formatSpread(values: readonly number[]): string {
   const { min, median, max } = spreadOf(values);

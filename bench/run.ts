@@ -47,7 +47,27 @@ const measurements: readonly Measurement[] = [
   {
     name: 'postgres',
     file: 'postgres/stream.ts',
-    question: 'changes of PostgreSQL into a topic, beside pg_recvlogical',
+    question: 'changes of PostgreSQL into topics, beside Debezium and pg_recvlogical',
+  },
+  {
+    name: 'postgres-latency',
+    file: 'postgres/latency.ts',
+    question: 'milliseconds from a commit until its change is readable, at a steady rate; beside Debezium',
+  },
+  {
+    name: 'postgres-transaction',
+    file: 'postgres/large-transaction.ts',
+    question: 'one transaction of three million rows, told while it runs; beside Debezium',
+  },
+  {
+    name: 'postgres-start',
+    file: 'postgres/start.ts',
+    question: 'seconds from the start to the first change, cold and with a stored position; beside Debezium',
+  },
+  {
+    name: 'postgres-snapshot',
+    file: 'postgres/snapshot.ts',
+    question: 'rows of a table into its topic, over one connection and over several; beside Debezium',
   },
   { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },
 ];

@@ -55,12 +55,14 @@ export function startFollowing({ pipeline, dataDir, env }: MillraceRun) {
   return startMillrace(['up', pipeline, '--data-dir', dataDir, ...freePorts, '--log-level', 'warn'], env);
 }
 
-/** Records of a topic in a stopped data directory, asked of a broker that is started on it for the question. */
-export async function countRecords(dataDir: string, topic: string): Promise<number> {
+/** Records of topics in a stopped data directory, asked of a broker that is started on it for the question. */
+export async function countRecords(dataDir: string, ...topics: readonly string[]): Promise<number> {
   const broker = startMillrace(['broker', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn']);
   try {
     const [, address = ''] = await broker.waitFor(/^broker\s+(\S+)/m);
-    return await countCommitted(address, topic);
+    let count = 0;
+    for (const topic of topics) count += await countCommitted(address, topic);
+    return count;
   } finally {
     broker.process.kill('SIGTERM');
     await broker.ended;

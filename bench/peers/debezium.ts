@@ -2,124 +2,170 @@
 
 import { globSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { openAdmin } from '../../core/client/index.ts';
 import { freePort } from '../../test/free-port.ts';
-import type { PostgresServer } from '../../test/kits/postgres-server.ts';
 import type { ServerProcess } from '../../test/servers/child.ts';
-import { runKafkaTool, startKafka } from '../../test/servers/kafka-server.ts';
+import { startKafka } from '../../test/servers/kafka-server.ts';
 import { mavenClassPath } from '../../test/servers/maven.ts';
-import { countAt } from '../main-job/millrace.ts';
-import type { Cost } from '../measure.ts';
-import { costOf, putConnector, startWorker } from './kafka-connect.ts';
+import {
+  type Database,
+  dropSlot,
+  isSlotActive,
+  mark,
+  marksTable,
+  publicationName,
+  until,
+} from '../postgres/database.ts';
+import { connectTo, type Follower, readableOffset } from '../postgres/follower.ts';
+import { putConnector, startWorker } from './kafka-connect.ts';
 
 const pom = resolve(import.meta.dirname, '../../test/servers/debezium/pom.xml');
-const lookEveryMs = 50;
-const longestRunMs = 300_000;
 
-export interface Following {
-  readonly server: PostgresServer;
+export interface DebeziumOptions {
+  readonly database: Database;
   readonly slotName: string;
-  readonly publicationName: string;
-  /** `schema.table` */
-  readonly table: string;
-  readonly rows: number;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface DebeziumConnector extends Follower {
+  /** It lets go of its slot; what it has stored stays. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** The connector and its slot go. */
+  stop(): Promise<void>;
 }
 
 export interface DebeziumPeer {
-  /**
-   * Makes a connector that stands right behind the present end of the log, and stops it there: one that is new would begin at
-   * the end of the log as it is then. `mark` writes a row into the table, and may be called several times.
-   */
-  prepare(what: Following, mark: () => Promise<unknown>): Promise<string>;
-  /** From the request to go on until the topic of the connector holds every row. */
-  follow(name: string, what: Following): Promise<Cost>;
+  /** Makes a connector and its topics, and waits for nothing. */
+  create(options: DebeziumOptions): Promise<DebeziumConnector>;
+  /** The same for one that reads changes only: it stands at the end of the log when this resolves. */
+  follow(options: DebeziumOptions): Promise<DebeziumConnector>;
+  stopWorker(): Promise<void>;
+  /** A new process; what it has stored is in Kafka. Resolves when its REST interface answers. */
+  startWorker(): Promise<void>;
+  readonly workerPid: number;
   close(): Promise<void>;
 }
 
 export async function startDebeziumPeer(folder: string): Promise<DebeziumPeer> {
   const kafka = await startKafka(join(folder, 'kafka'));
-  const broker = kafka.brokers[0]?.process;
-  if (broker === undefined) throw new Error('no broker was started');
-  const rest = `http://127.0.0.1:${await freePort()}`;
-  const jars = globSync(join(dirname(await mavenClassPath(pom, 'debezium')), '*.jar'));
-  const worker = await startWorker(join(folder, 'worker'), kafka.bootstrapServers, { rest, jars });
-  const running = { processes: [broker, worker], bootstrapServers: kafka.bootstrapServers, rest };
-  let connectors = 0;
+  const peer = new Peer(folder, kafka.bootstrapServers, () => kafka.brokers.map((broker) => broker.process));
+  await peer.startWorker();
   return {
-    prepare(what, mark) {
-      connectors += 1;
-      return prepare(`debezium-${connectors}`, what, mark, running);
+    create: (options) => peer.create(options),
+    follow: (options) => peer.follow(options),
+    stopWorker: () => peer.stopWorker(),
+    startWorker: () => peer.startWorker(),
+    get workerPid() {
+      return peer.workerPid;
     },
-    follow: (name, what) => follow(name, what, running),
     async close() {
-      await worker.stop();
+      await peer.stopWorker();
       await kafka.close();
     },
   };
 }
 
-interface Running {
-  readonly processes: readonly ServerProcess[];
-  readonly bootstrapServers: string[];
-  readonly rest: string;
-}
+class Peer {
+  readonly #folder: string;
+  readonly #bootstrapServers: string[];
+  readonly #brokers: () => readonly ServerProcess[];
+  #worker: ServerProcess | undefined;
+  #rest = '';
+  #workers = 0;
+  #connectors = 0;
 
-async function prepare(
-  name: string,
-  { server, slotName, publicationName, table }: Following,
-  mark: () => Promise<unknown>,
-  { bootstrapServers, rest }: Running,
-): Promise<string> {
-  const bootstrap = ['--bootstrap-server', bootstrapServers.join(',')];
-  await runKafkaTool('topics', [...bootstrap, '--create', '--topic', `${name}.${table}`, '--partitions', '1']);
-  await putConnector(rest, name, {
-    'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
-    'tasks.max': '1',
-    'plugin.name': 'pgoutput',
-    'database.hostname': server.host,
-    'database.port': String(server.port),
-    'database.user': server.user,
-    'database.password': server.password,
-    'database.dbname': server.database,
-    'topic.prefix': name,
-    'slot.name': slotName,
-    'publication.name': publicationName,
-    'publication.autocreate.mode': 'disabled',
-    'snapshot.mode': 'no_data',
-  });
-  const isActive = async () =>
-    (await server.query('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [slotName]))[0]?.['active'] ===
-    't';
-  await until(isActive, 'Debezium reads its slot');
-  await mark();
-  await until(
-    async () => (await countAt(bootstrapServers, `${name}.${table}`).catch(() => 0)) > 0,
-    'the mark has come',
-  );
-  await fetch(`${rest}/connectors/${name}/stop`, { method: 'PUT' });
-  await until(async () => !(await isActive()), 'Debezium has stopped');
-  return name;
-}
+  constructor(folder: string, bootstrapServers: string[], brokers: () => readonly ServerProcess[]) {
+    this.#folder = folder;
+    this.#bootstrapServers = bootstrapServers;
+    this.#brokers = brokers;
+  }
 
-async function follow(
-  name: string,
-  { table, rows }: Following,
-  { processes, bootstrapServers, rest }: Running,
-): Promise<Cost> {
-  const topic = `${name}.${table}`;
-  const goal = (await countAt(bootstrapServers, topic)) + rows;
-  const cost = await costOf(processes, async () => {
-    await fetch(`${rest}/connectors/${name}/resume`, { method: 'PUT' });
-    await until(async () => (await countAt(bootstrapServers, topic)) >= goal, 'Debezium has sent every row');
-  });
-  await fetch(`${rest}/connectors/${name}`, { method: 'DELETE' });
-  return cost;
-}
+  async startWorker(): Promise<void> {
+    this.#workers += 1;
+    this.#rest = `http://127.0.0.1:${await freePort()}`;
+    const jars = globSync(join(dirname(await mavenClassPath(pom, 'debezium')), '*.jar'));
+    const home = join(this.#folder, `worker-${this.#workers}`);
+    this.#worker = await startWorker(home, this.#bootstrapServers, { rest: this.#rest, jars });
+  }
 
-async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  const startedMs = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - startedMs > longestRunMs) throw new Error(`not so within ${longestRunMs} ms: ${what}`);
-    await sleep(lookEveryMs);
+  get workerPid(): number {
+    if (this.#worker === undefined) throw new Error('the worker does not run');
+    return this.#worker.pid;
+  }
+
+  async stopWorker(): Promise<void> {
+    await this.#worker?.stop();
+    this.#worker = undefined;
+  }
+
+  async create({ database, slotName, settings = {} }: DebeziumOptions): Promise<DebeziumConnector> {
+    this.#connectors += 1;
+    const name = `debezium-${this.#connectors}`;
+    const topicOf = (table: string) => `${name}.${table}`;
+    await this.#createTopics(database.tables.map(topicOf));
+    const { host, port, user, password, database: dbname } = database.server;
+    await putConnector(this.#rest, name, {
+      'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
+      'tasks.max': '1',
+      'plugin.name': 'pgoutput',
+      'database.hostname': host,
+      'database.port': String(port),
+      'database.user': user,
+      'database.password': password,
+      'database.dbname': dbname,
+      'topic.prefix': name,
+      'slot.name': slotName,
+      'publication.name': publicationName,
+      'publication.autocreate.mode': 'disabled',
+      ...settings,
+    });
+    const letsGo = () =>
+      until('Debezium has let go of its slot', async () => !(await isSlotActive(database, slotName)));
+    const ask = (method: string, path: string) => fetch(`${this.#rest}/connectors/${name}${path}`, { method });
+    const processes = () => [...this.#brokers(), ...(this.#worker === undefined ? [] : [this.#worker])];
+    return {
+      get processes() {
+        return processes();
+      },
+      bootstrapServers: this.#bootstrapServers,
+      topicOf,
+      async pause() {
+        await ask('PUT', '/stop');
+        await letsGo();
+      },
+      async resume() {
+        await ask('PUT', '/resume');
+      },
+      async stop() {
+        await ask('DELETE', '');
+        await letsGo();
+        await dropSlot(database, slotName);
+      },
+    };
+  }
+
+  async follow({ database, slotName, settings }: DebeziumOptions): Promise<DebeziumConnector> {
+    const noData = { 'snapshot.mode': 'no_data', ...settings };
+    const connector = await this.create({ database, slotName, settings: noData });
+    await until('Debezium reads its slot', () => isSlotActive(database, slotName));
+    // One that has stored no position would begin at the end of the log as it is when it is resumed.
+    await mark(database);
+    const cluster = connectTo(connector);
+    const topic = connector.topicOf(marksTable);
+    await until('the mark has come', async () => (await readableOffset(cluster, topic)) > 0);
+    cluster.close();
+    return connector;
+  }
+
+  async #createTopics(topics: readonly string[]): Promise<void> {
+    const cluster = connectTo({ bootstrapServers: this.#bootstrapServers });
+    const admin = openAdmin(cluster);
+    try {
+      await admin.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 })));
+    } finally {
+      await admin.close();
+      cluster.close();
+    }
   }
 }

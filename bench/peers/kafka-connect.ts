@@ -73,7 +73,7 @@ async function readFiles(input: Input, { processes, bootstrapServers, rest, runs
 
 /** What the work cost processes that run before and behind it, all together. `work` is told when it began. */
 export async function costOf(
-  processes: readonly ServerProcess[],
+  processes: readonly { readonly pid: number }[],
   work: (startedMs: number) => Promise<void>,
 ): Promise<Cost> {
   for (const { pid } of processes) resetPeakRss(pid);
