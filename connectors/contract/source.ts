@@ -22,6 +22,23 @@ export interface SourceConnector {
    * even be asked. Absent where there is nothing to look at.
    */
   examine?(settings: TaskConfig): Promise<readonly Finding[]>;
+  /**
+   * Takes away what the connector left at its source, as far as its settings ask for that. Called once, when somebody has
+   * stopped or deleted the connector and none of its tasks runs any more; not when a worker stops, or a task fails or
+   * moves. A rejection is logged and changes nothing: the connector stays stopped or deleted. What takes longer than a
+   * minute is given up. Absent where nothing is left anywhere.
+   */
+  cleanUp?(departure: Departure): Promise<void>;
+}
+
+/** A connector that is not to run any more. */
+export interface Departure {
+  /** Those it ran with last. */
+  readonly settings: TaskConfig;
+  /** Stopped ones may be resumed, from the offsets that are stored. */
+  readonly why: 'stopped' | 'deleted';
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /**

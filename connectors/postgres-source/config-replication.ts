@@ -29,7 +29,12 @@ export function slotFields() {
         'the slot is read by pgoutput, which every server has; one made for another plugin needs another slot.name',
     }),
     'slot.drop.on.stop': field.boolean({
-      doc: 'Remove the slot when the connector is stopped or deleted. What changes until it runs again is lost then.',
+      doc: 'Remove the slot when somebody stops the connector (`PUT …/stop`) or deletes it; not when it restarts, is paused or moves. What changes until it runs again is lost then, and a start after that needs `snapshot.mode: when_needed`, or its offsets deleted.',
+      default: false,
+      group: group.slot,
+    }),
+    'slot.drop.on.delete': field.boolean({
+      doc: 'Remove the slot when the connector is deleted, and the publication too where this connector has made it and no other slot of the database is there. A connector is deleted even if the server does not answer; the log has the statements then.',
       default: false,
       group: group.slot,
     }),

@@ -49,6 +49,11 @@ export const postgresErrors = defineErrors('postgres', {
     fix: 'Capture fewer with table.include.list, or raise guardrail.collections.max.',
     retriable: false,
   },
+  'left-behind': {
+    meaning: 'The connector was stopped or deleted, and its slot or publication could not be removed from the server.',
+    fix: 'Execute the statements that the message names, or the server keeps its log for a slot that nobody reads.',
+    retriable: false,
+  },
   protocol: {
     meaning: 'The replication stream says something that cannot be understood.',
     fix: 'Restart the connector; if it happens again, report it with the version of the server.',

@@ -1,6 +1,7 @@
 /** The Postgres source: one task, because a slot has one reader and a transaction one order. */
 
 import type { SourceConnector } from '../contract/source.ts';
+import { cleanUp } from './clean-up.ts';
 import { definition } from './config.ts';
 import { examine } from './doctor/examine.ts';
 import { PostgresSourceTask } from './task.ts';
@@ -12,4 +13,5 @@ export const connector: SourceConnector = {
   },
   createTask: () => new PostgresSourceTask(),
   examine,
+  cleanUp,
 };

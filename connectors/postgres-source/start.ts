@@ -75,7 +75,7 @@ export async function endOfLog({ sql, server }: Session): Promise<bigint> {
 }
 
 /** Nothing happens where there is none. */
-export async function dropSlot({ sql, identity }: Session): Promise<void> {
+async function dropSlot({ sql, identity }: Session): Promise<void> {
   if ((await readSlot(sql, identity.slot)) === undefined) return;
   await sql.query('SELECT pg_catalog.pg_drop_replication_slot($1)', [identity.slot]);
 }

@@ -14,7 +14,7 @@ import { olderTransactionsEnded } from './snapshot/older-transactions.ts';
 import { SnapshotPhase } from './snapshot/snapshot-phase.ts';
 import { wantedSources } from './snapshot/snapshot-plans.ts';
 import { Fences, hasUnread, type StoredSnapshot, storedSnapshot } from './snapshot/snapshot-store.ts';
-import { type Beginning, begin, dropSlot, endOfLog } from './start.ts';
+import { type Beginning, begin, endOfLog } from './start.ts';
 import { StreamPhase } from './stream/stream-phase.ts';
 import { Tables } from './stream/tables.ts';
 import { openSql } from './wire/connect.ts';
@@ -77,7 +77,6 @@ export class PostgresSourceTask implements SourceTask {
     await this.#snapshot?.close();
     await this.#stream?.close();
     await this.#session?.replication.close();
-    if (this.#config?.['slot.drop.on.stop'] === true) await dropSlot(this.#session);
     await this.#session?.client.end().catch(() => {});
   }
 

@@ -15,6 +15,7 @@ import { type TaskRun, TaskSupervisor, type TaskView } from '../tasks/task-super
 import { version } from '../version.ts';
 import { Commands } from './commands.ts';
 import { ConnectorPlans } from './connector-plans.ts';
+import { Departures } from './departures.ts';
 import { createPlanner, type PlannerOptions } from './planner.ts';
 import { type DesiredTask, desiredOf, type TaskId, targetOf, taskName } from './reconcile.ts';
 import { type ConnectorInfo, type ConnectorStatus, connectorInfo, connectorStatus } from './views.ts';
@@ -37,6 +38,7 @@ export class Herder {
   readonly commands: Commands;
   readonly #options: HerderOptions;
   readonly #plans: ConnectorPlans;
+  readonly #departures: Departures;
   readonly #supervisors = new Map<string, { readonly task: DesiredTask; readonly supervisor: TaskSupervisor }>();
   readonly #planFailures = new Map<string, { readonly settings: Settings; readonly trace: string }>();
   readonly #listeners = new Set<() => void>();
@@ -53,6 +55,7 @@ export class Herder {
       commit: (connector, settings, tasks) => this.commands.commitPlan(connector, settings, tasks),
       onFailed: (connector, error) => this.#onPlanFailed(connector, error),
     });
+    this.#departures = new Departures({ ...options, onDone: () => this.reconcile() });
   }
 
   /** The stores are open. */
@@ -134,7 +137,8 @@ export class Herder {
     const { config, scheduler, logger } = this.#options;
     const desired = desiredOf(config.state);
     for (const task of desired.tasks) this.#supervisors.get(taskName(task))?.supervisor.setPaused(task.paused);
-    scheduler.assign(desired.tasks);
+    scheduler.assign(desired.tasks.filter(({ connector }) => !this.#departures.isBusy(connector)));
+    this.#lookForDepartures();
     const toPlan = new Map(desired.toPlan.map((name) => [name, config.state.connectors.get(name)!]));
     this.#plans.want(toPlan);
     for (const name of desired.toEmpty) {
@@ -175,6 +179,7 @@ export class Herder {
     this.#closed = true;
     this.#plans.close();
     await this.#options.scheduler.close();
+    await this.#departures.close();
   }
 
   async #runLease({ task, epoch, signal }: TaskLease): Promise<void> {
@@ -194,7 +199,16 @@ export class Herder {
     await supervisor.supervise(signal);
     this.#supervisors.delete(name);
     if (!this.#isWanted(task)) this.#options.statuses.task(task.connector, task.index, null);
+    if (!this.#closed) this.#lookForDepartures();
     this.#changed();
+  }
+
+  #lookForDepartures(): void {
+    const isRunning = (name: string) => {
+      for (const { task } of this.#supervisors.values()) if (task.connector === name) return true;
+      return false;
+    };
+    this.#departures.look(this.#options.config.state, isRunning);
   }
 
   #isWanted({ connector, index }: TaskId): boolean {

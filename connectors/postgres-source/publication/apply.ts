@@ -8,6 +8,7 @@ import type { TableFilter } from '../catalog/table-filter.ts';
 import type { PostgresSourceConfig } from '../config.ts';
 import type { Operation } from '../envelope/change.ts';
 import { postgresErrors } from '../error-codes.ts';
+import { markStatement } from './maker.ts';
 import { planPublication, unpublished } from './plan.ts';
 import { identityChanges, replicaIdentityRules } from './replica-identity.ts';
 
@@ -43,6 +44,7 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
     throw postgresErrors.error('publication', { message, where: name, fix: `Execute ${plan.statement}` });
   }
   await execute(options, plan.statements);
+  if (current === null) await execute(options, [markStatement(name, config.name)]);
   if (current !== null && plan.statements.length === 0) warnOfUnpublished(logger, name, current, toPublish);
 }
 
