@@ -54,6 +54,13 @@ export function snapshotFields() {
       importance: 'low',
       group,
     }),
+    'snapshot.moment.max.ms': field.duration({
+      doc: 'How long rows are read as of one moment; then a later one follows. While a moment lasts, the server can clean up nothing in the whole database. Rows that are changed between two moments may come twice, as after an interruption.',
+      default: 3_600_000,
+      min: 1,
+      importance: 'low',
+      group,
+    }),
     'snapshot.delay.ms': field.duration({
       doc: 'How long to wait before the first table is read.',
       default: 0,

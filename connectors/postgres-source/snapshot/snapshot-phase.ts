@@ -76,6 +76,8 @@ export class SnapshotPhase {
       sources: () => plans.sources(),
       plan: (source) => plans.plan(source),
       stored: isNew ? new Map() : storedSnapshot(context.storedPositions, serverName).tables,
+      clock: context.clock,
+      longestMomentMs: config['snapshot.moment.max.ms'],
       laneCount: config['snapshot.max.threads'],
       chunkBytes: server.version >= rangesSince ? config['snapshot.chunk.bytes'] : 0,
       blockBytes: server.blockBytes,

@@ -1,6 +1,7 @@
-/** Reads tables as of one moment over several connections, a row at a time, and says what is to be stored of it. */
+/** Reads tables as of one moment, or of a few, over several connections, a row at a time, and says what is to be stored of it. */
 
 import type pg from 'pg';
+import type { Clock } from '../../../core/base/clock.ts';
 import type { SourceOffset } from '../../contract/record.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import { type Anchor, openAnchor } from './anchor.ts';
@@ -19,6 +20,9 @@ export interface SnapshotOptions {
   readonly stored: ReadonlyMap<string, SourceOffset>;
   /** The moment a new slot was made at; undefined to read at a moment of its own. */
   readonly slotSnapshot: string | undefined;
+  readonly clock: Clock;
+  /** `snapshot.moment.max.ms` */
+  readonly longestMomentMs: number;
   /** `snapshot.max.threads` */
   readonly laneCount: number;
   /** `snapshot.chunk.bytes`; 0 where the server cannot read a range of blocks (before version 14). */
@@ -34,14 +38,18 @@ export interface TableOffset {
 
 /**
  * Take rows with `next`; when it says null, store `takeOffsets` and wait for `arrival`, until `isDone`. Offsets count what
- * was given out, so they belong to the same transaction as the rows. A part that was not finished is read again after a
- * restart, at a later moment: what changed between is told by the log, and by `fence` of the offset where it need not be.
+ * was given out, so they belong to the same transaction as the rows. What was not read is read at a later moment after a
+ * restart, and when the moment has lasted for long: what changed between is told by the log, and by `fence` of the offset
+ * where it need not be.
  */
 export class SnapshotReader {
   readonly #options: SnapshotOptions;
   #tables: TableRead[] = [];
   #lanes: Lane[] = [];
   #anchor: Anchor | undefined;
+  #momentEndsMs = Number.POSITIVE_INFINITY;
+  /** Something is read as of this moment: however short it is, it gets on. */
+  #isMomentUsed = false;
   #at = 0;
   #shape: TableShape | undefined;
   #wake: (() => void) | undefined;
@@ -93,7 +101,7 @@ export class SnapshotReader {
       this.#at = (this.#at + 1) % this.#lanes.length;
     }
     this.#isReady = false;
-    if (this.#again === undefined && this.#mustReadAgain()) this.#readAgain();
+    if (this.#again === undefined && this.#needsLaterMoment()) this.#takeLaterMoment();
     return null;
   }
 
@@ -131,10 +139,12 @@ export class SnapshotReader {
   }
 
   async #begin(slotSnapshot: string | undefined, stored: ReadonlyMap<string, SourceOffset>): Promise<void> {
-    const { connect, sources, laneCount, chunkBytes, blockBytes } = this.#options;
+    const { connect, sources, laneCount, chunkBytes, blockBytes, clock, longestMomentMs } = this.#options;
     const chunkBlocks = chunkBytes === 0 ? 0 : Math.max(1, Math.floor(chunkBytes / blockBytes));
     const anchor = await openAnchor(await connect(), slotSnapshot);
     this.#anchor = anchor;
+    this.#momentEndsMs = clock.monotonicMs() + longestMomentMs;
+    this.#isMomentUsed = false;
     const known = new Map(this.#tables.map((table) => [table.name, table]));
     this.#tables = (await sources()).map((source) => {
       const name = `${source.stored.schema}.${source.stored.table}`;
@@ -161,20 +171,31 @@ export class SnapshotReader {
 
   /** A table nobody has looked at is one connection's until its parts are known. */
   #choose(): TableRead | undefined {
+    if (this.#isMomentOver) return undefined;
     const table = this.#tables.find((each) => each.state === 'new' || (each.state === 'reading' && each.hasParts));
+    this.#isMomentUsed ||= table !== undefined;
     if (table?.state === 'new') table.state = 'opening';
     return table;
   }
 
-  #mustReadAgain(): boolean {
-    const isAtRest = this.#lanes.every(({ isIdle }) => isIdle);
-    return isAtRest && this.#tables.some(({ state }) => state === 'again');
+  /** While a moment lasts, the server keeps every row that it sees, also of other tables. */
+  get #isMomentOver(): boolean {
+    return this.#isMomentUsed && this.#options.clock.monotonicMs() >= this.#momentEndsMs;
   }
 
-  /** At a later moment: what was written anew looks empty to those that began before. */
-  #readAgain(): void {
+  #needsLaterMoment(): boolean {
+    if (!this.#lanes.every(({ isIdle }) => isIdle)) return false;
+    // What was written anew looks empty to those that began before.
+    const isMore = this.#tables.some(({ state, hasParts }) => state === 'new' || hasParts);
+    return (this.#isMomentOver && isMore) || this.#tables.some(({ state }) => state === 'again');
+  }
+
+  /** Parts that were read stay read; a table that was written anew begins from its first. */
+  #takeLaterMoment(): void {
+    const reading = this.#tables.filter(({ state }) => state === 'reading');
+    const offsets = new Map(reading.map(({ name, offset }) => [name, offset]));
     this.#again = this.#end()
-      .then(() => this.#begin(undefined, new Map()))
+      .then(() => this.#begin(undefined, offsets))
       .catch((error: unknown) => {
         this.#failure = error;
       })

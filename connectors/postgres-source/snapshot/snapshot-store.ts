@@ -54,12 +54,17 @@ export function tablePosition(server: string, table: string, offset: SourceOffse
  */
 export class Fences {
   readonly #byTable = new Map<number, readonly Fence[]>();
+  /** By object id of the table: behind the last of the moments it was read at, where there were several. */
+  readonly #momentsLsn = new Map<number, bigint>();
 
   constructor(stored: ReadonlyMap<string, SourceOffset>) {
     const unfenced = new Set<number>();
     for (const offset of stored.values()) {
       const { oid } = offset;
       if (typeof oid !== 'number') continue;
+      const { moments_lsn: text } = offset;
+      const momentsLsn = typeof text === 'string' && /^\d+$/.test(text) ? BigInt(text) : 0n;
+      if (momentsLsn > (this.#momentsLsn.get(oid) ?? 0n)) this.#momentsLsn.set(oid, momentsLsn);
       const fence = offset['done'] === true ? decodeFence(offset) : undefined;
       if (fence === undefined) unfenced.add(oid);
       else this.#byTable.set(oid, [...(this.#byTable.get(oid) ?? []), fence]);
@@ -69,7 +74,7 @@ export class Fences {
 
   /** Nothing is left to ask for. */
   get isEmpty(): boolean {
-    return this.#byTable.size === 0;
+    return this.#byTable.size === 0 && this.#momentsLsn.size === 0;
   }
 
   /** Whether a change of the table need not be told: its transaction was seen when the table was read. */
@@ -77,10 +82,19 @@ export class Fences {
     return this.#byTable.get(tableOid)?.every((fence) => hasSeen(fence, transactionId)) === true;
   }
 
-  /** Everything before the position was told: fences that end there stand for nothing any more. */
+  /**
+   * Whether a change of the table may be the first that is told of its row: one that went, between two moments, from a
+   * part that was not read yet to one that was.
+   */
+  mayLackRow(tableOid: number): boolean {
+    return this.#momentsLsn.has(tableOid);
+  }
+
+  /** Everything before the position was told: what ends there stands for nothing any more. */
   passed(lsn: bigint): void {
     for (const [oid, fences] of this.#byTable) {
       if (fences.every(({ endLsn }) => endLsn <= lsn)) this.#byTable.delete(oid);
     }
+    for (const [oid, momentsLsn] of this.#momentsLsn) if (momentsLsn <= lsn) this.#momentsLsn.delete(oid);
   }
 }

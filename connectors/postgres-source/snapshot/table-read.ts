@@ -33,6 +33,8 @@ export class TableRead {
   #chunks: TableChunks | undefined;
   #hasNews = false;
   #fence: Fence | null = null;
+  /** Behind everything a later moment has seen; undefined while all rows are of one. */
+  #laterLsn: bigint | undefined;
 
   constructor({ source, stored, chunkBlocks }: TableReadOptions) {
     this.source = source;
@@ -64,6 +66,7 @@ export class TableRead {
     this.#chunks = new TableChunks(layout, chunkBlocks, this.#stored && decodeProgress(this.#stored));
     // Where rows of an earlier moment were given out, the log must tell all that came since.
     this.#fence = this.hasGivenRows ? null : fence;
+    this.#laterLsn = this.hasGivenRows ? fence?.endLsn : undefined;
     this.state = 'reading';
     this.#settle();
     return true;
@@ -106,11 +109,20 @@ export class TableRead {
   takeOffset(): SourceOffset | undefined {
     if (!this.#hasNews) return undefined;
     this.#hasNews = false;
+    return this.offset;
+  }
+
+  /** What a later run, or a later moment, goes on from. */
+  get offset(): SourceOffset {
     const { oid } = this.source.reported;
-    const fence = this.#fence === null ? {} : encodeFence(this.#fence);
-    if (this.state === 'done') return { done: true, oid, ...fence };
+    if (this.state === 'done') return { done: true, oid, ...this.#whatIsSeen };
     const progress = this.#chunks === undefined ? {} : encodeProgress(this.#chunks.progress);
     return { done: false, oid, ...progress };
+  }
+
+  get #whatIsSeen(): SourceOffset {
+    if (this.#fence !== null) return encodeFence(this.#fence);
+    return this.#laterLsn === undefined ? {} : { moments_lsn: this.#laterLsn.toString() };
   }
 
   #settle(): void {

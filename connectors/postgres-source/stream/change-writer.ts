@@ -208,9 +208,10 @@ export class ChangeWriter implements ChangeEvents {
     const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
     const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
     if (encoder === null || !isTaken) return;
-    if (this.#options.seen.isSeen(shape.tableOid, this.#facts.transactionId ?? 0)) return;
-    const { reselects, columns } = this.#options.envelope;
-    if (reselects && op === 'u' && after !== null) {
+    const { seen, envelope } = this.#options;
+    if (seen.isSeen(shape.tableOid, this.#facts.transactionId ?? 0)) return;
+    const { columns } = envelope;
+    if ((envelope.reselects || seen.mayLackRow(shape.tableOid)) && op === 'u' && after !== null) {
       const name = (position: number) => `${shape.schema}.${shape.table}.${shape.columns[position]?.name}`;
       const old = shape.replicaIdentity === 'full' ? before : null;
       const positions = unsentPositions(after, old).filter((position) => columns.isIncluded(name(position)));

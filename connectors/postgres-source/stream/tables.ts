@@ -13,6 +13,8 @@ import { isGone } from '../wire/server-errors.ts';
 /** Which changes a snapshot has told already. */
 export interface SeenChanges {
   isSeen(tableOid: number, transactionId: number): boolean;
+  /** Nothing may have been told of a row that is changed: what the change leaves out is known nowhere. */
+  mayLackRow(tableOid: number): boolean;
   /** Everything before the position was told. */
   passed(lsn: bigint): void;
 }

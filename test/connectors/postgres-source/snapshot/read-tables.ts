@@ -9,6 +9,7 @@ import {
   SnapshotReader,
 } from '../../../../connectors/postgres-source/snapshot/snapshot-reader.ts';
 import { snapshotSources } from '../../../../connectors/postgres-source/snapshot/sources.ts';
+import { systemClock } from '../../../../core/base/clock.ts';
 import type { PostgresServer } from '../../../kits/postgres-server.ts';
 
 export interface Reading extends Partial<SnapshotOptions> {
@@ -30,6 +31,8 @@ export function openReader(
       const shape = await tableShape(server, reported, { columns: null, withGenerated: false });
       return shape && { shape, rowFilter: null, override: undefined };
     },
+    clock: systemClock,
+    longestMomentMs: 3_600_000,
     stored: new Map(),
     slotSnapshot: undefined,
     laneCount: 1,

@@ -161,6 +161,45 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     await expectTable();
   });
 
+  test('as of many moments', async () => {
+    await fill();
+    task.settings['snapshot.moment.max.ms'] = '1';
+    await task.start();
+    for (let i = 0; i < 15; i++) {
+      await write();
+      await task.poll(1 << 16);
+    }
+    await finish();
+    await expectTable();
+    const moments = await server.query('SELECT FROM pg_stat_activity WHERE backend_xmin IS NOT NULL');
+    expect(moments).toHaveLength(1);
+  });
+
+  test('a row that goes from an unread part to a read one between two moments comes with its large value', async () => {
+    await fill();
+    task.settings['snapshot.moment.max.ms'] = '1';
+    await server.query(`ALTER TABLE ${table} ADD COLUMN large text`);
+    await server.query(`ALTER TABLE ${table} ALTER COLUMN large SET STORAGE EXTERNAL`);
+    await server.query(`INSERT INTO ${table} VALUES (6000, 'before', repeat('large', 2000))`);
+    await server.query(`DELETE FROM ${table} WHERE id < 40`);
+    await server.query(`VACUUM ${table}`);
+    await task.start();
+    await task.until(() => task.rows.length > 0, 1 << 12);
+    // Longer than what is free where it was.
+    await server.query(`UPDATE ${table} SET v = repeat('moved', 380) WHERE id = 6000`);
+    const [place] = await server.query(`SELECT ctid::text AS ctid FROM ${table} WHERE id = 6000`);
+    expect(place?.['ctid']).toMatch(/^\(0,/);
+    await finish();
+    const told = task.rows.filter(({ after }) => after?.['id'] === 6000);
+    expect(told.map(({ op, after }) => [op, after?.['v'], after?.['large']])).toEqual([
+      ['u', 'moved'.repeat(380), 'large'.repeat(2000)],
+    ]);
+    // Once the stream is behind the last moment, what a change leaves out was told.
+    await server.query(`UPDATE ${table} SET v = 'later' WHERE id = 6000`);
+    await task.until(() => task.rows.some(({ after }) => after?.['v'] === 'later'));
+    expect(task.rows.at(-1)?.after).toMatchObject({ large: '__debezium_unavailable_value' });
+  });
+
   test('a second start reads nothing again, and always reads all of it', async () => {
     await fill(100);
     await task.start();

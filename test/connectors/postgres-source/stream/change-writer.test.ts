@@ -118,7 +118,7 @@ test('each change is told once', () => {
             record: (_topic, bytes, _keyStart, _keyEnd, start, end) =>
               told.push(JSON.parse(bytes.toString('utf8', start, end)).message.prefix),
           },
-          seen: { isSeen: () => false, passed: () => {} },
+          seen: { isSeen: () => false, mayLackRow: () => false, passed: () => {} },
           ...{ envelope, position, hasTransactionRecords: false, isMessageCaptured: () => true, nowUs: () => 0 },
         });
         let steps = 0;

@@ -99,7 +99,7 @@ export async function openStream(server: PostgresServer, options: OpenOptions): 
         changes.push({ topic, key: parse(keyStart, keyEnd), ...parse(valueStart, valueEnd) });
       },
     },
-    seen: { isSeen: () => false, passed: () => {} },
+    seen: { isSeen: () => false, mayLackRow: () => false, passed: () => {} },
     hasTransactionRecords: options.hasTransactionRecords ?? false,
     isMessageCaptured: () => true,
     parameters: options.parameters ?? new Map(),
