@@ -29,7 +29,8 @@ export const postgresErrors = defineErrors('postgres', {
     retriable: false,
   },
   'other-server': {
-    meaning: 'The server is not the one the stored position belongs to: another system, or a restored copy.',
+    meaning:
+      'The server is not the one the stored position belongs to: another system, a restored copy, or a standby that was promoted without all that was taken.',
     fix: 'Point the connector at the old server, or delete its offsets to start anew with a snapshot.',
     retriable: false,
   },

@@ -82,6 +82,7 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
       tables,
       skippedOperations,
       serverVersion: server.version,
+      isStandby: server.isStandby,
     });
     const slot = await readSlot(sql, config['slot.name']);
     const foreign = slot === undefined ? undefined : foreignSlot(slot, connect.database);

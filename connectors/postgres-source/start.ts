@@ -1,11 +1,14 @@
 /** Begins: where the stream starts, with the slot as it must be, and whether tables are read first. */
 
+import type { MillraceError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { PostgresSourceConfig } from './config.ts';
+import { postgresErrors } from './error-codes.ts';
 import type { StreamPosition } from './position.ts';
 import type { Session } from './session.ts';
-import { readSlot, slotComplaint } from './slot/slot-state.ts';
+import { type MismatchStrategy, readSlot, slotComplaint } from './slot/slot-state.ts';
 import { createSlot } from './slot/take-slot.ts';
+import { timelineComplaint } from './slot/timeline.ts';
 import { planStart } from './start-plan.ts';
 
 export interface Beginning {
@@ -28,7 +31,8 @@ export interface BeginOptions {
 export async function begin({ config, session, logger, isSnapshotOpen }: BeginOptions): Promise<Beginning> {
   const { stored, slot, identity, server, replication } = session;
   const strategy = config['offset.mismatch.strategy'];
-  const complaint = stored === undefined ? undefined : slotComplaint(stored, slot, identity, strategy);
+  if (slot?.isSynced === true && server.isStandby) throw isCopy(identity.slot);
+  const complaint = await complaintOf(session, strategy);
   const plan = planStart({
     mode: config['snapshot.mode'],
     configured: {
@@ -45,6 +49,9 @@ export async function begin({ config, session, logger, isSnapshotOpen }: BeginOp
   if (complaint !== undefined) logger.warn({ reason: complaint.message }, 'tables are read anew: changes are missing');
   if (plan.slot !== 'keep') {
     if (plan.slot === 'replace') await dropSlot(session);
+    if (server.isStandby) {
+      logger.info({ fix: 'SELECT pg_log_standby_snapshot() at the primary hastens it' }, standbyWait);
+    }
     const { consistentLsn, snapshotName } = await createSlot(replication, {
       name: identity.slot,
       serverVersion: server.version,
@@ -65,6 +72,23 @@ export async function begin({ config, session, logger, isSnapshotOpen }: BeginOp
   const trustsSlot = strategy === 'trust_slot' || (strategy === 'trust_greater_lsn' && isGap);
   const goesOn = stored !== undefined && complaint === undefined && !trustsSlot;
   return { snapshot, streams, position: goesOn ? stored.position : confirmed, slotSnapshot: undefined };
+}
+
+const standbyWait = 'the slot is made once the primary has logged which of its transactions are open';
+
+async function complaintOf(session: Session, strategy: MismatchStrategy): Promise<MillraceError | undefined> {
+  const { stored, slot, identity, replication } = session;
+  if (stored === undefined) return undefined;
+  const complaint = slotComplaint(stored, slot, identity, strategy);
+  const trustsSlot = strategy === 'trust_slot' || strategy === 'no_validation';
+  return complaint ?? (trustsSlot ? undefined : await timelineComplaint(stored, identity, replication));
+}
+
+/** Until it is promoted, which may be soon. */
+function isCopy(slotName: string): MillraceError {
+  const message = 'this server is a standby, and its slot is a copy of the one at the primary: it cannot be read here';
+  const fix = 'Connect to the primary, or promote the standby.';
+  return postgresErrors.error('unreachable', { message, where: `slot ${slotName}`, fix });
 }
 
 /** Where the server's log ends now. */

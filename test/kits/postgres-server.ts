@@ -1,6 +1,19 @@
 /** Real Postgres servers for tests, from npm: the binaries as a user that is not root, a fresh database each, on loopback. */
 
-import { access, chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -18,6 +31,8 @@ export interface PostgresOptions {
   readonly version: PostgresVersion;
   /** Settings of `postgresql.conf` beside those every test server has. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A server that is stopped: the new one is a copy of it that follows its log, once it runs again. */
+  readonly standbyOf?: PostgresServer;
 }
 
 export interface PostgresServer {
@@ -31,13 +46,15 @@ export interface PostgresServer {
   readonly url: string;
   readonly dataFolder: string;
   readonly process: ServerProcess;
+  /** For the `primary_conninfo` of a standby. */
+  readonly connectionInfo: string;
   /** One statement over a connection that is kept; values come as text, as the server writes them. */
   query(text: string, values?: readonly unknown[]): Promise<Record<string, string | null>[]>;
   /** A connection of one's own; whoever takes it ends it. */
   connect(database?: string): Promise<pg.Client>;
   /** A fast shutdown: open transactions are rolled back, and replication streams are sent everything first. */
   stop(): Promise<void>;
-  /** After `stop` or `process.kill()`: the same data, the same port. */
+  /** After `stop` or `process.kill()`: the same data, the same port, and the settings it had unless others are given. */
   start(settings?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends the server and removes its data. */
   close(): Promise<void>;
@@ -67,15 +84,16 @@ const baseSettings: Readonly<Record<string, string>> = {
   full_page_writes: 'off',
 };
 
-export async function startPostgres({ version, settings = {} }: PostgresOptions): Promise<PostgresServer> {
+export async function startPostgres({ version, settings = {}, standbyOf }: PostgresOptions): Promise<PostgresServer> {
   const home = await homeOf(version);
   const folder = await mkdtemp(join(tmpdir(), `millrace-postgres-${version}-`));
   const dataFolder = join(folder, 'data');
-  await cp(join(home, 'template'), dataFolder, { recursive: true });
+  await cp(standbyOf?.dataFolder ?? join(home, 'template'), dataFolder, { recursive: true });
+  if (standbyOf !== undefined) await writeFile(join(dataFolder, 'standby.signal'), '');
   await own(folder);
   const port = await freePort();
   const server = new Server({ version, port, folder, home });
-  await server.start(settings);
+  await server.start(standbyOf === undefined ? settings : { primary_conninfo: standbyOf.connectionInfo, ...settings });
   return server;
 }
 
@@ -90,6 +108,7 @@ class Server implements PostgresServer {
   readonly dataFolder: string;
   readonly #folder: string;
   readonly #home: string;
+  #settings: Readonly<Record<string, string>> = {};
   #process: ServerProcess | undefined;
   #client: Promise<pg.Client> | undefined;
 
@@ -102,13 +121,18 @@ class Server implements PostgresServer {
     this.#home = place.home;
   }
 
+  get connectionInfo(): string {
+    return `host=${host} port=${this.port} user=${user} password=${password} dbname=${this.database}`;
+  }
+
   get process(): ServerProcess {
     if (this.#process === undefined) throw new Error('the server was not started');
     return this.#process;
   }
 
-  async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+  async start(settings: Readonly<Record<string, string>> = this.#settings): Promise<void> {
     this.#client = undefined;
+    this.#settings = settings;
     const all = { ...baseSettings, ...settings };
     const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     this.#process = await startServer({
@@ -117,7 +141,7 @@ class Server implements PostgresServer {
       folder: join(this.#folder, 'log'),
       env: { LC_ALL: 'C', TZ: 'UTC' },
       owner,
-      isReady: (log) => log.includes('ready to accept connections'),
+      isReady: (log) => /ready to accept (read-only )?connections/.test(log),
     });
   }
 

@@ -174,10 +174,11 @@ function slotState(slot: SlotState, database: string): Finding[] {
   return [ok('slot', `${name} is there, ${reader}${kept}${left}`)];
 }
 
-function publicationFindings({ publication, wish }: Examination): Finding[] {
+function publicationFindings({ publication, wish, server }: Examination): Finding[] {
   const plan = planPublication(publication, wish);
   if (plan.kind === 'missing') {
-    const message = `${wish.name} is missing, and publication.autocreate.mode forbids to create it`;
+    const why = server.isStandby ? 'a standby cannot create it' : 'publication.autocreate.mode forbids to create it';
+    const message = `${wish.name} is missing, and ${why}`;
     return [problem('publication', message, [plan.statement])];
   }
   if (publication === null) return [ok('publication', `${wish.name} is not there yet and will be created`)];

@@ -34,7 +34,7 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
       slotName: config['slot.name'],
       wish: {
         name: config['publication.name'],
-        mode: config['publication.autocreate.mode'],
+        mode: server.isStandby ? 'disabled' : config['publication.autocreate.mode'],
         tables: tablesToPublish(tables),
         skippedOperations: new Set(skipped),
         viaPartitionRoot: config['publish.via.partition.root'],

@@ -1,5 +1,6 @@
 /** Makes the publication and the replica identities what the settings ask for, before the first change is read. */
 
+import type { MillraceError } from '../../../core/base/errors.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { type CatalogTable, tablesToPublish } from '../catalog/captured-tables.ts';
 import type { CatalogPort } from '../catalog/port.ts';
@@ -20,11 +21,13 @@ export interface ApplyOptions {
   readonly tables: readonly CatalogTable[];
   readonly skippedOperations: ReadonlySet<Operation>;
   readonly serverVersion: number;
+  /** It can change nothing: what is missing must be made at its primary. */
+  readonly isStandby: boolean;
 }
 
 /** Rejects with `postgres/publication` when it is missing and may not be made, or `postgres/refused` when the role may not. */
 export async function applyPublication(options: ApplyOptions): Promise<void> {
-  const { sql, logger, config, filter, tables, skippedOperations, serverVersion } = options;
+  const { sql, logger, config, filter, tables, skippedOperations, serverVersion, isStandby } = options;
   const captured = tables.filter(({ schema, table }) => filter.isCaptured(schema, table));
   guard(options, captured.length);
   const rules = replicaIdentityRules(config['replica.identity.autoset.values']);
@@ -34,12 +37,13 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
   const current = await publication(sql, name, serverVersion);
   const plan = planPublication(current, {
     name,
-    mode: config['publication.autocreate.mode'],
+    mode: isStandby ? 'disabled' : config['publication.autocreate.mode'],
     tables: toPublish,
     skippedOperations,
     viaPartitionRoot: config['publish.via.partition.root'],
   });
   if (plan.kind === 'missing') {
+    if (isStandby) throw atPrimary('there is no publication of this name', name, plan.statement);
     const message = 'there is no publication of this name, and publication.autocreate.mode forbids to create it';
     throw postgresErrors.error('publication', { message, where: name, fix: `Execute ${plan.statement}` });
   }
@@ -57,7 +61,14 @@ function guard({ config, logger }: ApplyOptions, count: number): void {
   else throw postgresErrors.error('too-many-tables', { message, where: 'guardrail.collections.max' });
 }
 
-async function execute({ sql, logger }: ApplyOptions, statements: readonly string[]): Promise<void> {
+function atPrimary(problem: string, where: string, statement: string): MillraceError {
+  const message = `${problem}, and this server is a standby, which cannot change it`;
+  return postgresErrors.error('publication', { message, where, fix: `Execute at the primary: ${statement}` });
+}
+
+async function execute({ sql, logger, isStandby }: ApplyOptions, statements: readonly string[]): Promise<void> {
+  const setting = 'replica.identity.autoset.values';
+  if (isStandby && statements.length > 0) throw atPrimary('identities differ from it', setting, statements.join('; '));
   for (const statement of statements) {
     logger.info({ statement }, 'the database is prepared for change data capture');
     await sql.query(statement);

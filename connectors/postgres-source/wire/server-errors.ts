@@ -20,6 +20,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['28P01', 'refused'], // wrong password
   ['3D000', 'refused'], // no such database
   ['42501', 'refused'], // insufficient privilege
+  ['25006', 'refused'], // read only: a standby, or a role that may not write
   ['55006', 'slot-busy'], // object in use
   ['42704', 'slot-lost'], // undefined object: the slot
   ['53400', 'setting'], // configuration limit: all slots or senders are taken

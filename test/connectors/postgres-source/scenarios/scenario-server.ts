@@ -23,7 +23,6 @@ export interface Scenario {
 
 export class ScenarioServer {
   readonly version: PostgresVersion;
-  readonly #settings: Readonly<Record<string, string>>;
   readonly #tasks: RunningTask[] = [];
   readonly #clients: pg.Client[] = [];
   #server: PostgresServer | undefined;
@@ -32,7 +31,6 @@ export class ScenarioServer {
   /** To be called where tests are described: starts before them and ends behind them. */
   constructor(version: PostgresVersion, settings: Readonly<Record<string, string>> = {}) {
     this.version = version;
-    this.#settings = settings;
     beforeAll(async () => {
       this.#server = await startPostgres({ version, settings });
     });
@@ -43,11 +41,6 @@ export class ScenarioServer {
   get server(): PostgresServer {
     if (this.#server === undefined) throw new Error('the server starts with the first test');
     return this.#server;
-  }
-
-  /** After a crash or a stop, with the same settings. */
-  restart(): Promise<void> {
-    return this.server.start(this.#settings);
   }
 
   /** An empty database; `how` follows its name in CREATE DATABASE. */

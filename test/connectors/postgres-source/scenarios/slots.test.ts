@@ -165,7 +165,7 @@ test('a server is stopped at once while a task reads from it', async () => {
   expect(performance.now() - startedMs).toBeLessThan(5000);
   await ended;
   await task.stop();
-  await servers.restart();
+  await servers.server.start();
   const again = await scenario.task({}, task.store).start();
   await again.until(() => again.rows.length === 20_000);
   expect(new Set(again.rows.map(({ after }) => after?.['id'])).size).toBe(20_000);
