@@ -55,6 +55,7 @@ const output = {
   position: (partition: SourcePosition['partition'], offset: SourcePosition['offset']) =>
     void stored.set(JSON.stringify(partition), { partition, offset }),
   transactionEnds() {},
+  busy: undefined,
 };
 const { signal } = new AbortController();
 

@@ -21,6 +21,7 @@ const roomPerPoll = 4 * 2 ** 20;
 /** Batches of one poll, one builder per partition; built when the poll is over and then forgotten. */
 class BatchOutput implements SourceOutput {
   readonly #builders = Array.from({ length: partitionCount }, () => new BatchBuilder({ initialBytes: 2 ** 20 }));
+  readonly busy = undefined;
   batchBytes = 0;
   recordCount = 0;
 

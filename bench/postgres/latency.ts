@@ -2,7 +2,7 @@
  * How long a change takes from its commit until a reader of committed records has it, at a steady rate. The clock starts
  * before the statement that inserts and commits the row is sent, so the server's own work is in it; what the writer waits for its
  * answer stands beside it. Writer, reader and both peers share the machine and its clock.
- * `npm run bench -- postgres-latency [--rates 1000,5000] [--seconds 60] [--rounds 3] [--no-peers]`.
+ * `npm run bench -- postgres-latency [--rates 1000,5000] [--seconds 60] [--rounds 3] [--no-peers] [--profile]`.
  */
 
 import { rmSync } from 'node:fs';
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     rounds: { type: 'string', default: '3' },
     peers: { type: 'boolean', default: true },
+    profile: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
@@ -122,7 +123,7 @@ interface Peer {
 await inFolder(async (folder) => {
   const create = (server: Database['server']) =>
     server.query('CREATE TABLE ticks (id bigserial PRIMARY KEY, sent_ns bigint, note text)');
-  const debezium = values.peers ? await startDebeziumPeer(folder) : undefined;
+  const debezium = values.peers && !values.profile ? await startDebeziumPeer(folder) : undefined;
   try {
     await onDatabase({ tables: [table], create }, async (database) => {
       const peers: Peer[] = [
@@ -131,7 +132,8 @@ await inFolder(async (folder) => {
           follow: async (slotName) => {
             await createSlot(database, slotName);
             const home = join(folder, slotName);
-            const millrace = await followWithMillrace({ folder: home, database, slotName });
+            const profileInto = values.profile ? join(home, 'profile') : undefined;
+            const millrace = await followWithMillrace({ folder: home, database, slotName, profileInto });
             return {
               ...millrace,
               stop: async () => {
@@ -161,7 +163,7 @@ await inFolder(async (folder) => {
 });
 
 async function runRates(database: Database, peers: readonly Peer[]): Promise<void> {
-  const rounds = Number(values.rounds);
+  const rounds = values.profile ? 1 : Number(values.rounds);
   const rows: string[][] = [];
   let slots = 0;
   for (const rate of values.rates.split(',').map(Number)) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startMillrace } from '../../test/crash/millrace-child.ts';
 import { freePort } from '../../test/free-port.ts';
 import { pipelineFile } from '../main-job/millrace.ts';
+import { describeProfiles, profilingFlags } from '../main-job/profile.ts';
 import { type Database, isSlotActive, publicationName, until } from './database.ts';
 import type { Follower } from './follower.ts';
 
@@ -19,6 +20,8 @@ export interface CaptureOptions {
   readonly slotName: string;
   /** Lines of the source's settings. */
   readonly settings?: readonly string[];
+  /** Node leaves its CPU profiles here. */
+  readonly profileInto?: string | undefined;
 }
 
 /** Debezium's envelope without schemas, as its peer writes it; answers the path of the file. */
@@ -43,10 +46,11 @@ export interface StartedMillrace extends Follower {}
 
 /** Starts the process and waits for nothing. Its files of open transactions lie below `folder`/spool. */
 export async function launchMillrace(options: CaptureOptions): Promise<StartedMillrace> {
-  const { folder } = options;
+  const { folder, profileInto } = options;
   const listen = `127.0.0.1:${await freePort()}`;
   const args = ['up', capturePipeline(options), '--data-dir', join(folder, 'data'), '--log-level', 'warn'];
-  const child = startMillrace([...args, '--listen', listen, '--rest', '127.0.0.1:0'], { TMPDIR: folder });
+  const flags = profileInto === undefined ? [] : profilingFlags(profileInto);
+  const child = startMillrace([...args, '--listen', listen, '--rest', '127.0.0.1:0'], { TMPDIR: folder }, flags);
   let isStopping = false;
   void child.ended.then((code) => {
     if (!isStopping) console.error(`Millrace has ended with ${code}:\n${child.output()}`);
@@ -59,6 +63,7 @@ export async function launchMillrace(options: CaptureOptions): Promise<StartedMi
       isStopping = true;
       child.process.kill('SIGTERM');
       await child.ended;
+      if (profileInto !== undefined) console.log(describeProfiles(profileInto));
     },
   };
 }

@@ -102,6 +102,11 @@ export interface SourceOutput {
   /** Bytes this poll may still append. Once it is 0 or less, return. One record may overshoot it. */
   readonly roomBytes: number;
   /**
+   * While the poll before is being written: resolves when that is over; undefined when it is. What this poll has would wait
+   * for as long, so a source whose records come one by one goes on appending until then, and no longer.
+   */
+  readonly busy: Promise<void> | undefined;
+  /**
    * Everything appended so far from `partition` ends at `offset`. Stored once the records are durable; of several for
    * one source partition in one poll the last counts.
    */

@@ -138,6 +138,9 @@ export class PostgresSourceTask implements SourceTask {
       get roomBytes() {
         return output.roomBytes;
       },
+      get busy() {
+        return output.busy;
+      },
       position(partition, offset) {
         const table = partition['table'];
         if (typeof table === 'string' && offset === null) offsets.delete(table);

@@ -19,8 +19,12 @@ export interface MillraceChild {
 
 const outputLimit = 1_000_000;
 
-export function startMillrace(args: readonly string[], env: NodeJS.ProcessEnv = {}): MillraceChild {
-  const child = spawn(process.execPath, [bin, ...args], {
+export function startMillrace(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  nodeFlags: readonly string[] = [],
+): MillraceChild {
+  const child = spawn(process.execPath, [...nodeFlags, bin, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -27,6 +27,8 @@ export interface KeptRecord {
 export class MemoryOutput implements SourceOutput {
   readonly records: KeptRecord[] = [];
   readonly positions: SourcePosition[] = [];
+  /** Set by whoever plays a runtime that is still writing. */
+  busy: Promise<void> | undefined;
   valueBytes = 0;
   largestValueBytes = 0;
   roomBytes: number;

@@ -18,12 +18,7 @@ export const connectTopics = {
   status: 'connect-status',
 } as const;
 
-/** `connectors` is a class path of connectors that Kafka does not bring itself. */
-export async function startConnect(
-  folder: string,
-  bootstrapServer: string,
-  connectors?: string,
-): Promise<ConnectWorker> {
+export async function startConnect(folder: string, bootstrapServer: string): Promise<ConnectWorker> {
   const port = await freePort();
   const properties = {
     'bootstrap.servers': bootstrapServer,
@@ -65,7 +60,7 @@ export async function startConnect(
         '-Xmx384m',
         `-Dlog4j2.configurationFile=${logging}`,
         '-cp',
-        [await kafkaClassPath(), ...(connectors === undefined ? [] : [connectors])].join(':'),
+        await kafkaClassPath(),
       ],
       ...['org.apache.kafka.connect.cli.ConnectDistributed', file],
     ],

@@ -1,38 +1,17 @@
 /** Where a source appends: records go straight into the record batches of their topic partitions. */
 
-import type { SourceOffset, SourcePartition, SourceRecord } from '../../connectors/contract/record.ts';
-import type {
-  ByteRange,
-  LineOptions,
-  LinesAppended,
-  RecordAppender,
-  SourceOutput,
-  SourcePosition,
-} from '../../connectors/contract/source.ts';
-import { BatchBuilder } from '../../core/protocol/batch-builder.ts';
+import type { SourceOffset, SourcePartition } from '../../connectors/contract/record.ts';
+import type { RecordAppender, SourceOutput, SourcePosition } from '../../connectors/contract/source.ts';
 import { BatchMemory } from '../../core/protocol/batch-memory.ts';
-import type { Codec } from '../../core/protocol/compression.ts';
 import { canonicalJson } from '../stores/canonical-json.ts';
 import type { TopicFacts } from '../topics.ts';
 import type { TopicBatch } from './delivery.ts';
+import { PartitionBatches, type PartitionOptions, type Poll } from './partition-batches.ts';
 import { partitionOfSpread } from './spread.ts';
 
-/** Bytes a record takes beside key, value and headers, at most: lengths, deltas, attributes. */
-const recordOverheadBytes = 40;
-/** The fixed part of a record batch. */
-const batchOverheadBytes = 61;
-
-export interface BatchOutputOptions {
-  readonly pollBytes: number;
-  /** What a batch aims at; a record that alone is larger gets a batch of its own. */
-  readonly batchBytes: number;
-  readonly compression: Codec;
-  /** The producer sets fields that the checksum covers, and seals each batch itself. */
-  readonly producerSeals: boolean;
+export interface BatchOutputOptions extends PartitionOptions {
   /** Makes sure that the topic exists; asked once per topic. */
   readonly topicFacts: (topic: string) => Promise<TopicFacts>;
-  /** A record that its topic does not take. The record's buffers are only valid during the call. */
-  readonly onOversized: (topic: string, record: SourceRecord, sizeBytes: number, mostBytes: number) => void;
 }
 
 /** One poll's worth, ready to be sent. `release` once nobody reads the batches any more: their memory is used again. */
@@ -47,16 +26,6 @@ export interface BuiltPoll {
   release(): void;
 }
 
-/** What the appenders of one output share. */
-interface Poll {
-  usedBytes: number;
-  /** Keys and values alone. */
-  payloadBytes: number;
-  recordCount: number;
-  /** How many records there were when the source last said that a transaction ends; -1 before it has. */
-  wholeRecordCount: number;
-}
-
 interface TopicPart {
   /** Undefined until the topic was asked for; appenders go by spread until then. */
   facts: TopicFacts | undefined;
@@ -69,6 +38,7 @@ export class BatchOutput implements SourceOutput {
   readonly #topics = new Map<string, TopicPart>();
   readonly #positions = new Map<string, SourcePosition>();
   readonly #poll: Poll = { usedBytes: 0, payloadBytes: 0, recordCount: 0, wholeRecordCount: -1 };
+  #busy: Promise<void> | undefined;
   /** What two polls need, one being filled and one being sent, with some room for batches that grew. */
   readonly #memory: BatchMemory;
 
@@ -79,6 +49,10 @@ export class BatchOutput implements SourceOutput {
 
   get roomBytes(): number {
     return this.#options.pollBytes - this.#poll.usedBytes;
+  }
+
+  get busy(): Promise<void> | undefined {
+    return this.#busy;
   }
 
   get isEmpty(): boolean {
@@ -119,6 +93,15 @@ export class BatchOutput implements SourceOutput {
 
   transactionEnds(): void {
     this.#poll.wholeRecordCount = this.#poll.recordCount;
+  }
+
+  /** What was taken last is being written until the promise settles. */
+  behind(writing: Promise<void>): void {
+    const over = () => {
+      if (this.#busy === busy) this.#busy = undefined;
+    };
+    const busy: Promise<void> = writing.then(over, over);
+    this.#busy = busy;
   }
 
   /** Ends the poll: everything appended since the last call, as batches in order. */
@@ -173,122 +156,4 @@ export class BatchOutput implements SourceOutput {
     }
     return part;
   }
-}
-
-interface BatchParts {
-  readonly topic: string;
-  readonly mostBytes: number;
-  readonly options: BatchOutputOptions;
-  readonly poll: Poll;
-  readonly memory: BatchMemory;
-}
-
-/** The batches of one topic partition, or of one spread while the partition count is not known. */
-class PartitionBatches implements RecordAppender {
-  readonly #parts: BatchParts;
-  readonly #builder: BatchBuilder;
-  #sealed: Buffer[] = [];
-
-  constructor(parts: BatchParts) {
-    this.#parts = parts;
-    this.#builder = new BatchBuilder({ memory: parts.memory });
-  }
-
-  append(bytes: Buffer, start: number, end: number, timestampMs: number): void {
-    const sizeBytes = end - start + recordOverheadBytes;
-    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
-      this.#refuse({ key: null, value: bytes.subarray(start, end), timestampMs }, sizeBytes);
-      return;
-    }
-    this.#builderFor(sizeBytes).append(bytes, start, end, timestampMs);
-    this.#count(sizeBytes, end - start);
-  }
-
-  appendLines(bytes: Buffer, start: number, end: number, options: LineOptions): LinesAppended {
-    const { mostBytes, poll } = this.#parts;
-    const { batchBytes, pollBytes } = this.#parts.options;
-    const mostLineBytes = mostBytes - recordOverheadBytes - batchOverheadBytes;
-    let at = start;
-    let recordCount = 0;
-    while (at < end) {
-      const taken = this.#builder.appendLines(bytes, at, end, {
-        timestampMs: options.timestampMs,
-        maxLineBytes: Math.min(options.maxLineBytes, mostLineBytes),
-        maxRecords: options.maxRecords - recordCount,
-        maxBatchBytes: batchBytes,
-        budgetBytes: pollBytes - poll.usedBytes,
-        recordCostBytes: recordOverheadBytes,
-      });
-      at += taken.consumedBytes;
-      recordCount += taken.recordCount;
-      poll.payloadBytes += taken.payloadBytes;
-      poll.usedBytes += taken.payloadBytes + taken.recordCount * recordOverheadBytes;
-      poll.recordCount += taken.recordCount;
-      // A line that no batch of the usual size holds is appended by itself.
-      if (!taken.isFull || this.#builder.count === 0) break;
-      this.#seal();
-    }
-    return { consumedBytes: at - start, recordCount };
-  }
-
-  appendKeyed(bytes: Buffer, key: ByteRange, value: ByteRange, timestampMs: number): void {
-    const payloadBytes = lengthOf(key) + lengthOf(value);
-    const sizeBytes = payloadBytes + recordOverheadBytes;
-    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
-      this.#refuse({ key: sliceOf(bytes, key), value: sliceOf(bytes, value), timestampMs }, sizeBytes);
-      return;
-    }
-    this.#builderFor(sizeBytes).appendKeyed(bytes, key, value, timestampMs);
-    this.#count(sizeBytes, payloadBytes);
-  }
-
-  appendRecord(record: SourceRecord): void {
-    const sizeBytes = sizeOf(record);
-    if (sizeBytes + batchOverheadBytes > this.#parts.mostBytes) {
-      this.#refuse(record, sizeBytes);
-      return;
-    }
-    this.#builderFor(sizeBytes).appendRecord(record);
-    this.#count(sizeBytes, (record.key?.length ?? 0) + (record.value?.length ?? 0));
-  }
-
-  take(): Buffer[] {
-    this.#seal();
-    const sealed = this.#sealed;
-    this.#sealed = [];
-    return sealed;
-  }
-
-  #refuse(record: SourceRecord, sizeBytes: number): void {
-    const { options, topic, mostBytes } = this.#parts;
-    options.onOversized(topic, record, sizeBytes, mostBytes);
-  }
-
-  #count(sizeBytes: number, payloadBytes: number): void {
-    const { poll } = this.#parts;
-    poll.payloadBytes += payloadBytes;
-    poll.usedBytes += sizeBytes;
-    poll.recordCount += 1;
-  }
-
-  #builderFor(sizeBytes: number): BatchBuilder {
-    if (this.#builder.sizeBytes + sizeBytes > this.#parts.options.batchBytes) this.#seal();
-    return this.#builder;
-  }
-
-  #seal(): void {
-    if (this.#builder.count === 0) return;
-    const { compression, producerSeals } = this.#parts.options;
-    this.#sealed.push(this.#builder.build({ compression, isLeftUnsealed: producerSeals }));
-  }
-}
-
-const lengthOf = ({ start, end }: ByteRange) => (start < 0 ? 0 : end - start);
-
-const sliceOf = (bytes: Buffer, { start, end }: ByteRange) => (start < 0 ? null : bytes.subarray(start, end));
-
-function sizeOf({ key, value, headers = [] }: SourceRecord): number {
-  let sizeBytes = recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) sizeBytes += 10 + Buffer.byteLength(header.key) + (header.value?.length ?? 0);
-  return sizeBytes;
 }

@@ -93,8 +93,8 @@ export class SourceRunner {
       await this.#inFlight;
       this.#isNextReady = false;
       this.#inFlight = this.#settle(built, deadLetters);
-      // The failure is thrown where the promise is awaited: before the next poll is sent.
-      this.#inFlight.catch(() => {});
+      // A failure is thrown where the promise is awaited: before the next poll is sent.
+      output.behind(this.#inFlight);
     }
     await this.#finish();
     return outcome === 'finished' ? 'finished' : 'stopped';

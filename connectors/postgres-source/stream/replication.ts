@@ -75,9 +75,9 @@ export class Replication {
     return this.#spool.heldBytes;
   }
 
-  /** Resolves when something has arrived, the stream has ended, `signal` aborts, or `mostMs` have passed. */
-  arrival(signal: AbortSignal, mostMs: number): Promise<void> {
-    return this.#connection.arrival(signal, mostMs);
+  /** Resolves when something has arrived, the stream has ended, `signal` aborts, `mostMs` have passed, or `orUntil` resolves. */
+  arrival(signal: AbortSignal, mostMs: number, orUntil?: Promise<void>): Promise<void> {
+    return this.#connection.arrival(signal, mostMs, orUntil);
   }
 
   async close(): Promise<void> {

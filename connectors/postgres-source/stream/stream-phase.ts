@@ -31,8 +31,12 @@ export interface StreamPhaseOptions {
 /** A poll without anything to append comes back after this time. */
 const longestPollMs = 1000;
 
-/** How long a poll that has changes waits for more of them. */
-const lingerMs = 2;
+/** From one poll that has changes to the next: what a poll costs is not spent on every change. */
+const betweenPollsMs = 3;
+
+/** The same where more than so much has come: whoever is far behind is not waited for by the millisecond. */
+const manyBytes = 256 * 1024;
+const betweenLargePollsMs = 20;
 
 /** Reading that goes on for longer lets the rest of its thread have a turn. */
 const longestTurnMs = 10;
@@ -48,6 +52,7 @@ export class StreamPhase {
   #nextIdleMs = 0;
   #nextHeartbeatMs = Number.POSITIVE_INFINITY;
   #yieldedAtMs = 0;
+  #lastPollMs = Number.NEGATIVE_INFINITY;
   /** The last poll ended within a transaction of which it had told something. */
   #isPartTold = false;
   /** Room in the output below which a poll ends with the next transaction, so that none has to be held in part. */
@@ -71,25 +76,30 @@ export class StreamPhase {
     const { context } = this.#options;
     const { clock } = context;
     const endsAtMs = clock.monotonicMs() + longestPollMs;
+    const { roomBytes } = output;
     const { writer } = this.#stream;
     const before = writer.changeCount;
-    let firstChangeMs: number | undefined;
-    this.#enoughRoomBytes = context.marksTransactions ? output.roomBytes / 2 : 0;
+    this.#enoughRoomBytes = context.marksTransactions ? roomBytes / 2 : 0;
     while (!signal.aborted && output.roomBytes > 0) {
       const isQuiet = await this.#read(output);
-      const nowMs = clock.monotonicMs();
-      if (writer.changeCount > before) firstChangeMs ??= nowMs;
+      const hasChanges = writer.changeCount > before;
       this.#beat();
       if (this.#hasEnough(output)) break;
-      if (isQuiet && firstChangeMs === undefined) {
+      if (isQuiet && !hasChanges) {
         if (this.#isIdlePositionDue()) break;
         if (this.#isFinished()) return this.#end(output);
       }
-      // The server sends row by row: what comes within a moment shares what a poll costs.
-      const leftMs = (firstChangeMs === undefined ? endsAtMs : firstChangeMs + lingerMs) - nowMs;
-      if (leftMs <= 0) break;
-      if (isQuiet) await this.#wait(leftMs, signal);
+      const nowMs = clock.monotonicMs();
+      if (nowMs >= endsAtMs) break;
+      if (!isQuiet) continue;
+      // What comes while the changes before are written shares one poll: it could not be written sooner.
+      const busy = hasChanges ? output.busy : undefined;
+      const isMuch = roomBytes - output.roomBytes > manyBytes;
+      const pauseMs = hasChanges ? this.#lastPollMs + (isMuch ? betweenLargePollsMs : betweenPollsMs) - nowMs : 0;
+      if (hasChanges && busy === undefined && pauseMs <= 0) break;
+      await this.#wait(pauseMs > 0 ? pauseMs : endsAtMs - nowMs, signal, busy);
     }
+    if (writer.changeCount > before) this.#lastPollMs = clock.monotonicMs();
     const hasTold = this.#isPartTold || writer.changeCount > before;
     this.#report(output, hasTold);
     this.#isPartTold = hasTold && writer.isInTransaction;
@@ -134,9 +144,9 @@ export class StreamPhase {
     return isBetween && (this.#isPartTold || output.roomBytes < this.#enoughRoomBytes);
   }
 
-  async #wait(leftMs: number, signal: AbortSignal): Promise<void> {
+  async #wait(leftMs: number, signal: AbortSignal, orUntil: Promise<void> | undefined): Promise<void> {
     const dueMs = Math.min(this.#nextHeartbeatMs - this.#options.context.clock.monotonicMs(), leftMs);
-    await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)));
+    await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)), orUntil);
   }
 
   /** The server's log went on without anything that is captured: its slot should move too. */

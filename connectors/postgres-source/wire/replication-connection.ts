@@ -117,13 +117,17 @@ export class ReplicationConnection {
     }
   }
 
-  /** Resolves when something has arrived, the stream has ended, `signal` aborts, or `mostMs` have passed. One call at a time. */
-  async arrival(signal: AbortSignal, mostMs: number): Promise<void> {
+  /**
+   * Resolves when something has arrived, the stream has ended, `signal` aborts, `mostMs` have passed, or `orUntil` resolves.
+   * One call at a time.
+   */
+  async arrival(signal: AbortSignal, mostMs: number, orUntil?: Promise<void>): Promise<void> {
     if (this.#failure !== undefined || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     const timer = setTimeout(resolve, mostMs);
     signal.addEventListener('abort', this.#abort);
+    void orUntil?.then(resolve);
     await promise;
     clearTimeout(timer);
     signal.removeEventListener('abort', this.#abort);

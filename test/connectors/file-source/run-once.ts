@@ -11,6 +11,7 @@ const files = new Set<number>();
 let recordCount = 0;
 const output: SourceOutput = {
   roomBytes: 2 ** 20,
+  busy: undefined,
   partition(_topic, spread) {
     files.add(spread);
     const count = () => void recordCount++;

@@ -54,9 +54,13 @@ export class RunningTask {
     return this;
   }
 
-  /** One poll, stored and acknowledged. */
-  async poll(roomBytes = 1 << 20): Promise<'more' | 'finished'> {
+  /** One poll, stored and acknowledged; `busy` as in the output. */
+  async poll(roomBytes = 1 << 20, busy?: Promise<void>): Promise<'more' | 'finished'> {
     const output = new MemoryOutput(roomBytes);
+    output.busy = busy;
+    void busy?.then(() => {
+      output.busy = undefined;
+    });
     const result = await this.#task!.poll(output, new AbortController().signal);
     this.store.take(output);
     if (output.positions.length > 0) await this.#task!.committed?.(output.positions);

@@ -28,6 +28,13 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     };
   };
 
+  /** The server has sent everything that was committed before the call. */
+  const allSent = async () => {
+    const [end] = await server.query('SELECT pg_current_wal_flush_lsn() AS lsn');
+    const text = 'SELECT bool_and(sent_lsn >= $1::pg_lsn) AS sent FROM pg_stat_replication';
+    while ((await server.query(text, [end?.['lsn']]))[0]?.['sent'] !== 't');
+  };
+
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { wal_sender_timeout: '3s', max_prepared_transactions: '5' } });
   });
@@ -59,6 +66,21 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     expect(third!['txId']).not.toBe(first!['txId']);
     expect(Number(third!['lsn'])).toBeGreaterThan(Number(first!['lsn']));
     expect(Math.abs(Number(first!['ts_ms']) - Date.now())).toBeLessThan(60_000);
+  });
+
+  test('share one poll when they come while the poll before is being written', async () => {
+    const { name, settings } = await newTable();
+    const own = await task(settings).start();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'a')`);
+    await own.until(() => own.rows.length === 1);
+    const written = Promise.withResolvers<void>();
+    const polling = own.poll(undefined, written.promise);
+    await server.query(`INSERT INTO ${name} VALUES (2, 'b')`);
+    await server.query(`INSERT INTO ${name} VALUES (3, 'c')`);
+    await allSent();
+    written.resolve();
+    await polling;
+    expect(own.rows.map(({ after }) => after?.['id'])).toEqual([1, 2, 3]);
   });
 
   test('say where transactions end, soon and at every size of a poll', async () => {

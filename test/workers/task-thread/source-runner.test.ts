@@ -49,6 +49,26 @@ describe('the source runner', () => {
     );
   });
 
+  test('tells a poll for how long the one before is in flight', async () => {
+    const held = Promise.withResolvers<void>();
+    const told: string[] = [];
+    const looking =
+      (name: string, step: Step): Step =>
+      (output) => {
+        told.push(`${name} ${output.busy === undefined ? 'alone' : 'behind'}`);
+        void output.busy?.then(() => told.push(`${name} free`));
+        return step(output);
+      };
+    const harness = new SourceHarness([looking('first', count(0, 1)), looking('second', count(1, 2))]);
+    harness.sends.push(() => held.promise);
+    const running = harness.runner.run();
+    for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual(['first alone', 'second behind']);
+    held.resolve();
+    await running;
+    expect(told).toEqual(['first alone', 'second behind', 'second free']);
+  });
+
   test('waits out retriable failures of either send; the source hears nothing before', async () => {
     const harness = new SourceHarness([count(0, 2)]);
     const fail = () => Promise.reject(later());
