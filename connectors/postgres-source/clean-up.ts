@@ -10,7 +10,7 @@ import { publicationMaker } from './publication/maker.ts';
 import { connectOptions } from './session.ts';
 import { foreignSlot, readSlot } from './slot/slot-state.ts';
 import { freeSlot } from './slot/take-slot.ts';
-import { openSql } from './wire/connect.ts';
+import { endSql, openSql } from './wire/connect.ts';
 
 const applicationName = 'millrace clean-up';
 /** The server may take a moment to notice that the task is gone. */
@@ -30,7 +30,7 @@ export async function cleanUp(departure: Departure): Promise<void> {
       await dropSlot(sql, connect.database, config['slot.name'], departure);
       if (isForGood) await dropPublication(sql, config, departure);
     } finally {
-      await client.end().catch(() => {});
+      await endSql(client);
     }
   } catch (error) {
     const statements = [`SELECT pg_drop_replication_slot(${quoteLiteral(config['slot.name'])})`];

@@ -18,7 +18,7 @@ import { postgresErrors } from './error-codes.ts';
 import { decodePosition, type ServerIdentity, type StoredPosition } from './position.ts';
 import { applyPublication } from './publication/apply.ts';
 import { foreignSlot, readSlot, type SlotState } from './slot/slot-state.ts';
-import { type ConnectOptions, openSql } from './wire/connect.ts';
+import { type ConnectOptions, endSql, openSql } from './wire/connect.ts';
 import { ReplicationConnection } from './wire/replication-connection.ts';
 import { tlsChoice } from './wire/tls.ts';
 
@@ -104,7 +104,7 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
     };
   } catch (error) {
     await replication?.close();
-    await client.end().catch(() => {});
+    await endSql(client);
     throw error;
   }
 }

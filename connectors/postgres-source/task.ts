@@ -17,7 +17,7 @@ import { Fences, hasUnread, type StoredSnapshot, storedSnapshot } from './snapsh
 import { type Beginning, begin, endOfLog } from './start.ts';
 import { StreamPhase } from './stream/stream-phase.ts';
 import { Tables } from './stream/tables.ts';
-import { openSql } from './wire/connect.ts';
+import { endSql, openSql } from './wire/connect.ts';
 
 const slotWaitMs = 600_000;
 
@@ -77,7 +77,7 @@ export class PostgresSourceTask implements SourceTask {
     await this.#snapshot?.close();
     await this.#stream?.close();
     await this.#session?.replication.close();
-    await this.#session?.client.end().catch(() => {});
+    if (this.#session !== undefined) await endSql(this.#session.client);
   }
 
   get #serverName(): string {

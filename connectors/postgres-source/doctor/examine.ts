@@ -10,7 +10,7 @@ import { definition } from '../config.ts';
 import type { Operation } from '../envelope/change.ts';
 import { connectOptions } from '../session.ts';
 import { readSlot } from '../slot/slot-state.ts';
-import { openSql } from '../wire/connect.ts';
+import { endSql, openSql } from '../wire/connect.ts';
 import { findings } from './checks.ts';
 
 /** Rejects with `postgres/…` when the database cannot even be asked. */
@@ -41,6 +41,6 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
       },
     });
   } finally {
-    await client.end().catch(() => {});
+    await endSql(client);
   }
 }

@@ -1,6 +1,7 @@
 /** The moment a snapshot is of: a transaction that stays open, so that every connection can read as of it. */
 
 import type pg from 'pg';
+import { endSql } from '../wire/connect.ts';
 import { asPostgresError } from '../wire/server-errors.ts';
 import { type Fence, parseFence } from './fence.ts';
 
@@ -32,10 +33,10 @@ export async function openAnchor(client: pg.Client, slotSnapshot: string | undef
     return {
       name,
       fence: slotSnapshot === undefined ? parseFence(seen, BigInt(lsn)) : null,
-      close: () => client.end().catch(() => {}),
+      close: () => endSql(client),
     };
   } catch (error) {
-    await client.end().catch(() => {});
+    await endSql(client);
     throw asPostgresError(error, 'snapshot');
   }
 }

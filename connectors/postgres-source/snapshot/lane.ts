@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import { quoteTable } from '../catalog/names.ts';
 import type { Tuple } from '../row.ts';
+import { endSql } from '../wire/connect.ts';
 import { asPostgresError } from '../wire/server-errors.ts';
 import type { Chunk } from './chunks.ts';
 import { CopyOut } from './copy-out.ts';
@@ -66,7 +67,7 @@ export class Lane {
     this.#client = undefined;
     // An open COPY would be waited for.
     if (this.#copy !== undefined) destroy(client);
-    await client?.end().catch(() => {});
+    if (client !== undefined) await endSql(client);
   }
 
   #take(copy: CopyOut): Tuple | null {

@@ -10,9 +10,21 @@ export interface AcknowledgerOptions {
   /** How soon what became durable is told. */
   readonly flushMs: number;
   readonly send: (status: StandbyStatus) => void;
+  readonly server: ServerSide;
+}
+
+/** The other end of the connection, as far as it is seen here. */
+interface ServerSide {
+  /** Grows with whatever it sends. */
+  readonly receivedBytes: number;
+  /** Nothing is read, so that nothing can come. */
+  readonly isPaused: boolean;
+  abandon(message: string): void;
 }
 
 const longestSilenceMs = 10_000;
+/** However short the server's own patience is. */
+const leastPatienceMs = 5_000;
 
 /**
  * Runs on timers of its own: neither a full inbox nor a poll that waits keeps the server from hearing of us. A slot never
@@ -21,6 +33,11 @@ const longestSilenceMs = 10_000;
 export class Acknowledger {
   readonly #options: AcknowledgerOptions;
   readonly #silenceMs: number;
+  /** So many questions without an answer, one for each silence, and the server is gone. */
+  readonly #mostQuestions: number;
+  #questions = 0;
+  #askedMs = 0;
+  #heardBytes = 0;
   #receivedLsn: bigint;
   #flushedLsn: bigint;
   #toldLsn: bigint;
@@ -36,9 +53,13 @@ export class Acknowledger {
     const { walSenderTimeoutMs } = options;
     this.#silenceMs =
       walSenderTimeoutMs > 0 ? Math.min(longestSilenceMs, Math.max(walSenderTimeoutMs / 3, 50)) : longestSilenceMs;
+    // A server without a limit may be busy with one transaction for as long as it likes.
+    const patienceMs = walSenderTimeoutMs > 0 ? Math.max(2 * walSenderTimeoutMs, leastPatienceMs) : Infinity;
+    this.#mostQuestions = patienceMs / this.#silenceMs;
   }
 
   start(): void {
+    this.#askedMs = this.#options.clock.monotonicMs();
     this.#arm(this.#silenceMs);
   }
 
@@ -80,9 +101,31 @@ export class Acknowledger {
     this.#dueMs = dueMs;
     this.#timer = clock.timer(delayMs, () => {
       this.#dueMs = Number.POSITIVE_INFINITY;
-      this.#send();
+      this.#listen();
+      if (this.#isStopped) return;
+      this.#send(this.#questions > 0);
       this.#arm(this.#silenceMs);
     });
+  }
+
+  /**
+   * A server that is silent is asked, and one that does not answer is given up: a connection whose other end is gone may look
+   * alive for a quarter of an hour. Silences are counted by the timer, so that one long turn of this thread is one of them.
+   */
+  #listen(): void {
+    const { clock, server } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (server.receivedBytes !== this.#heardBytes || server.isPaused) {
+      this.#heardBytes = server.receivedBytes;
+      this.#questions = 0;
+      this.#askedMs = nowMs;
+    } else if (nowMs - this.#askedMs >= 0.9 * this.#silenceMs) {
+      this.#questions += 1;
+      this.#askedMs = nowMs;
+    }
+    if (this.#questions <= this.#mostQuestions) return;
+    this.#isStopped = true;
+    server.abandon(`the server has not answered for ${Math.round((this.#questions * this.#silenceMs) / 1000)} s`);
   }
 
   #send(wantsReply = false): void {

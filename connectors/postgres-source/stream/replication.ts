@@ -52,6 +52,7 @@ export class Replication {
       walSenderTimeoutMs: options.walSenderTimeoutMs,
       flushMs,
       send: (status) => connection.sendStatus(status),
+      server: connection,
     });
     this.writer = new ChangeWriter({ ...options, nowUs: () => clock.nowMs() * 1000 });
     this.reader = new StreamReader({

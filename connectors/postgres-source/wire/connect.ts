@@ -42,6 +42,20 @@ export function openSql(options: ConnectOptions): Promise<pg.Client> {
   return withTls(options, (tls) => open(options, tls, {}));
 }
 
+const longestEndMs = 1000;
+
+/** Ends a connection, also one whose server does not answer any more. Never rejects. */
+export async function endSql(client: pg.Client): Promise<void> {
+  const timer = setTimeout(() => socketOf(client).destroy(), longestEndMs);
+  await client.end().catch(() => {});
+  clearTimeout(timer);
+}
+
+/** The driver's own, to be taken over or given up. */
+export function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
+}
+
 /** How a replication connection's socket gives its bytes: to the driver first, then to whoever takes the socket over. */
 export interface Tap {
   /** Set once the driver is done: gets every chunk, valid during the call; false stops reading. */
@@ -76,7 +90,9 @@ async function open(
   const { host, port, user, password, database } = options;
   const asText = { getTypeParser: () => (text: string) => text };
   const config = {
-    ...{ host, port, user, password, database, types: asText, keepAlive: true },
+    ...{ host, port, user, password, database, types: asText },
+    // A peer that is gone without a word is noticed on a connection that waits, too.
+    ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000 },
     ssl: tls ?? false,
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -90,7 +106,7 @@ async function open(
     await client.connect();
     await leaveAnyBytes(client);
   } catch (error) {
-    await client.end().catch(() => {});
+    await endSql(client);
     throw asPostgresError(error, `${user}@${host}:${port}/${database}`);
   }
   return client;

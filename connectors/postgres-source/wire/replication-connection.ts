@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { MillraceError } from '../../../core/base/errors.ts';
 import { postgresErrors } from '../error-codes.ts';
-import { type ConnectOptions, openReplication, type Tap } from './connect.ts';
+import { type ConnectOptions, endSql, openReplication, socketOf, type Tap } from './connect.ts';
 import { Inbox } from './inbox.ts';
 import {
   backendTags,
@@ -37,6 +37,8 @@ export class ReplicationConnection {
   readonly #inbox: Inbox;
   readonly #frame: Frame = { bytes: Buffer.alloc(0), start: 0, end: 0 };
   #socket: Socket | undefined;
+  /** Of the stream, since it was started. */
+  #receivedBytes = 0;
   #isPaused = false;
   /** Length of the message at the front that is not whole yet. */
   #awaitedBytes = 0;
@@ -73,11 +75,12 @@ export class ReplicationConnection {
 
   /** Sends START_REPLICATION and takes the socket from the driver. What the server refuses comes with the first `next`. */
   start(command: string): void {
-    const { stream } = (this.#client as unknown as { connection: { stream: Socket } }).connection;
+    const stream = socketOf(this.#client);
     for (const event of ['data', 'end', 'error', 'close']) stream.removeAllListeners(event);
     stream.on('error', (error) => this.#fail(asPostgresError(error, this.#where)));
     stream.on('close', () => this.#fail(this.#broken('the server closed the connection')));
     const onChunk = (chunk: Buffer): boolean => {
+      this.#receivedBytes += chunk.length;
       this.#inbox.push(chunk);
       this.#wake?.();
       this.#isPaused = this.#inbox.isFull(this.#awaitedBytes);
@@ -138,10 +141,26 @@ export class ReplicationConnection {
     if (this.#failure === undefined) this.#socket?.write(encodeStatus(status));
   }
 
+  /** Grows with whatever the server sends. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /** Nothing is read, because what came is not used yet. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** The stream ends with this reason, once what came was taken. */
+  abandon(message: string): void {
+    this.#fail(this.#broken(message));
+    this.#socket?.destroy();
+  }
+
   /** Drops the connection; the server notices at once. Idempotent. */
   async close(): Promise<void> {
     this.#fail(this.#broken('the connection was closed'));
-    if (this.#socket === undefined) await this.#client.end().catch(() => {});
+    if (this.#socket === undefined) await endSql(this.#client);
     else this.#socket.destroy();
   }
 

@@ -33,9 +33,20 @@ export function asPostgresError(cause: unknown, where: string): MillraceError {
   const code = failure.code ?? '';
   const more = [failure.detail, failure.hint].filter((part) => part !== undefined && part !== '');
   const message = [failure.message, ...more].join(' — ');
-  const fix = code === '53300' ? { fix: noRoom } : {};
-  return postgresErrors.error(kindOf(code, failure.message), { message, where, cause, ...fix });
+  const fix = fixFor(code, failure.message);
+  return postgresErrors.error(kindOf(code, failure.message), { message, where, cause, ...(fix && { fix }) });
 }
+
+function fixFor(code: string, message: string): string | undefined {
+  if (code === '53300') return noRoom;
+  if (untrusted.test(code)) return noTrust;
+  if (/does not support SSL/.test(message)) return 'Switch TLS on at the server (ssl = on), or relax database.sslmode.';
+  return /unsupported startup parameter/.test(message) ? noPooler : undefined;
+}
+
+const noTrust =
+  'Give the certificate authority of the server in database.sslrootcert, and the name that is in its certificate in database.hostname.';
+const noPooler = 'Connect to the server itself: a pooler such as PgBouncer does not pass replication on.';
 
 /** Of the server, which may have some again later. */
 const noRoom =
@@ -56,7 +67,13 @@ export function isLockTimeout(error: unknown): boolean {
   return failureOf(cause).code === '55P03';
 }
 
+/** The server's certificate is not one that the settings trust, as Node names it. */
+const untrusted =
+  /^ERR_TLS_CERT|^CERT_|SELF_SIGNED_CERT|^UNABLE_TO_(GET|VERIFY|DECRYPT)|^(INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)$/;
+
 function kindOf(code: string, message: string): Kind {
+  // What the driver says where TLS is required, and what a pooler says that passes neither replication nor settings on.
+  if (untrusted.test(code) || /does not support SSL|unsupported startup parameter/.test(message)) return 'refused';
   if (/publication .* does not exist/.test(message)) return 'publication';
   // A slot whose log was removed: "can no longer get changes from replication slot" or "invalidated".
   if (code === '55000' && /replication slot/.test(message)) return 'slot-lost';

@@ -48,10 +48,10 @@ export class ScenarioServer {
     const { server } = this;
     this.#count += 1;
     const name = `scenario_${this.#count}`;
+    const slotName = `slot_${this.#count}`;
     await server.query(`CREATE DATABASE ${name} ${how}`);
     const client = await server.connect(name);
     this.#clients.push(client);
-    const slotName = `slot_${this.#count}`;
     const settings = { 'database.dbname': name, 'slot.name': slotName, 'publication.name': 'pub' };
     return {
       ...{ name, slotName, client, settings },
