@@ -5,6 +5,7 @@ import { field } from '../../config/fields/kinds.ts';
 const group = { topics: 'Topics', records: 'Records', values: 'Values' } as const;
 
 const json = 'org.apache.kafka.connect.json.JsonConverter';
+const simple = 'org.apache.kafka.connect.storage.SimpleHeaderConverter';
 
 export function topicFields() {
   return {
@@ -118,6 +119,14 @@ function converterFields() {
   return {
     'key.converter': converter('keys'),
     'value.converter': converter('values'),
+    'header.converter': field.choice(['simple', 'json'], {
+      doc: 'How headers that hold a key are written (`__debezium.newkey`): `simple` as JSON of the key alone, as Kafka Connect does unless told otherwise; `json` as its JsonConverter.',
+      default: 'simple',
+      also: { [json]: 'json', JsonConverter: 'json', [simple]: 'simple', SimpleHeaderConverter: 'simple' },
+      importance: 'low',
+      group: group.records,
+    }),
+    'header.converter.schemas.enable': schemas('header'),
     'key.converter.schemas.enable': schemas('key'),
     'value.converter.schemas.enable': schemas('value'),
   };

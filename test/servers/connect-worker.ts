@@ -18,7 +18,12 @@ export const connectTopics = {
   status: 'connect-status',
 } as const;
 
-export async function startConnect(folder: string, bootstrapServer: string): Promise<ConnectWorker> {
+/** `connectors` is a class path of connectors that Kafka does not bring itself. */
+export async function startConnect(
+  folder: string,
+  bootstrapServer: string,
+  connectors?: string,
+): Promise<ConnectWorker> {
   const port = await freePort();
   const properties = {
     'bootstrap.servers': bootstrapServer,
@@ -60,7 +65,7 @@ export async function startConnect(folder: string, bootstrapServer: string): Pro
         '-Xmx384m',
         `-Dlog4j2.configurationFile=${logging}`,
         '-cp',
-        await kafkaClassPath(),
+        [await kafkaClassPath(), ...(connectors === undefined ? [] : [connectors])].join(':'),
       ],
       ...['org.apache.kafka.connect.cli.ConnectDistributed', file],
     ],

@@ -244,7 +244,12 @@ describe('changes', () => {
 
 async function ourRecords(changes: readonly PeekedChange[]): Promise<KeptRecord[]> {
   const lists = Object.entries(columnSettings).map(([key, list]) => [key, [list]] as const);
-  const given = await options({ columns: columnRules(Object.fromEntries(lists)), skippedOperations: new Set() });
+  const given = await options({
+    columns: columnRules(Object.fromEntries(lists)),
+    skippedOperations: new Set(),
+    // As the engine is told to write headers.
+    headerSchemas: true,
+  });
   const encoders = new Map<number, TableEncoder>();
   const target = new KeptRecords();
   const messages = new MessageRecords(given);

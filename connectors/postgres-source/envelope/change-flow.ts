@@ -109,8 +109,8 @@ export class ChangeFlow implements TableEncoder {
 
   /** A delete of the old key with its tombstone and a create of the new one, with headers that name the other. */
   #changeKey(key: KeyWriter, change: ChangeFacts, before: Tuple, after: Tuple, target: RecordTarget): void {
-    const oldKey = this.#keyBytes(key, before, null);
-    const newKey = this.#keyBytes(key, after, before);
+    const oldKey = this.#headerBytes(key, before, null);
+    const newKey = this.#headerBytes(key, after, before);
     this.#out.restart();
     this.#delete(change, before, target, [{ key: newKeyHeader, value: newKey }]);
     this.#out.restart();
@@ -152,9 +152,9 @@ export class ChangeFlow implements TableEncoder {
     return !isSame;
   }
 
-  #keyBytes(key: KeyWriter, tuple: Tuple, old: Tuple | null): Buffer {
+  #headerBytes(key: KeyWriter, tuple: Tuple, old: Tuple | null): Buffer {
     this.#out.restart();
-    key.write(this.#out, tuple, old);
+    key.writeHeader(this.#out, tuple, old);
     return Buffer.from(this.#out.bytes.subarray(0, this.#out.end));
   }
 

@@ -32,6 +32,7 @@ export function configuredOptions(config: PostgresSourceConfig, surroundings: En
     modes: { ...modesOf(config), encoding: encoding === 'SQL_ASCII' ? 'unknown' : 'utf8' },
     keySchemas: config['key.converter.schemas.enable'],
     valueSchemas: config['value.converter.schemas.enable'],
+    headerSchemas: config['header.converter'] === 'json' && config['header.converter.schemas.enable'],
     columns: columnRules({
       'column.include.list': config['column.include.list'],
       'column.exclude.list': config['column.exclude.list'],

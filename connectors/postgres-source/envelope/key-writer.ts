@@ -9,7 +9,8 @@ import type { TableColumn } from './table-columns.ts';
 
 export class KeyWriter {
   readonly #row: RowWriter;
-  readonly #prefix: Buffer | null;
+  readonly #keyPrefix: Buffer | null;
+  readonly #headerPrefix: Buffer | null;
 
   constructor(columns: readonly TableColumn[], topic: string, place: string, options: EnvelopeOptions) {
     // A key that stands for another row would be worse than a task that stops, whatever the policy for values says.
@@ -20,16 +21,28 @@ export class KeyWriter {
       place,
     } as const;
     this.#row = new RowWriter(columns, policy, 'omit');
-    const hasSchema = options.keySchemas && options.format === 'debezium';
-    this.#prefix = hasSchema ? schemaPrefix(keySchema(topic, columns)) : null;
+    const { keySchemas, headerSchemas, format } = options;
+    const isEither = (keySchemas || headerSchemas) && format === 'debezium';
+    const prefix = isEither ? schemaPrefix(keySchema(topic, columns)) : null;
+    this.#keyPrefix = keySchemas ? prefix : null;
+    this.#headerPrefix = headerSchemas ? prefix : null;
   }
 
   write(out: JsonOutput, tuple: Tuple, old: Tuple | null): void {
-    if (this.#prefix === null) {
+    this.#write(out, this.#keyPrefix, tuple, old);
+  }
+
+  /** For a header that names the key. */
+  writeHeader(out: JsonOutput, tuple: Tuple, old: Tuple | null): void {
+    this.#write(out, this.#headerPrefix, tuple, old);
+  }
+
+  #write(out: JsonOutput, prefix: Buffer | null, tuple: Tuple, old: Tuple | null): void {
+    if (prefix === null) {
       this.#row.write(out, tuple, old);
       return;
     }
-    out.raw(this.#prefix);
+    out.raw(prefix);
     this.#row.write(out, tuple, old);
     out.byte(0x7d);
   }

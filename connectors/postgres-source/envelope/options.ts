@@ -15,6 +15,8 @@ export interface EnvelopeOptions {
   /** `key.converter.schemas.enable` and `value.converter.schemas.enable`; the lean format has no schemas. */
   readonly keySchemas: boolean;
   readonly valueSchemas: boolean;
+  /** `header.converter: json` with `header.converter.schemas.enable`: for headers that hold a key. */
+  readonly headerSchemas: boolean;
   /** Of this product, as `source.version`. */
   readonly version: string;
   /** As `source.db`. */
@@ -56,6 +58,7 @@ export function envelopeOptions(
     modes: given.format === 'lean' ? leanModes : debeziumModes,
     keySchemas: true,
     valueSchemas: true,
+    headerSchemas: false,
     topics: topicNaming(prefix),
     columns: allColumns,
     keys: noKeyRule,

@@ -159,6 +159,14 @@ test('a key update is a delete, its tombstone and a create, each with the key of
     ['{"id":1}', ['__debezium.newkey={"id":2}']],
     ['{"id":2}', ['__debezium.oldkey={"id":1}']],
   ]);
+  const withSchemas = { options: { keySchemas: true, headerSchemas: true } };
+  const [deleted] = encoded({ op: 'u' }, tuple('1', null), tuple('2', 'update'), withSchemas);
+  expect(JSON.parse(String(deleted?.headers?.[0]?.value))).toEqual({
+    schema: JSON.parse(deleted?.key ?? '').schema,
+    payload: { id: 2 },
+  });
+  const plain = encoded({ op: 'u' }, tuple('1', null), tuple('2', 'update'), { options: { keySchemas: true } });
+  expect(String(plain[0]?.headers?.[0]?.value)).toBe('{"id":2}');
   expect(records.map((record) => payload(record)?.['op'])).toEqual(['d', undefined, 'c']);
   expect(payload(records[2])).toMatchObject({ before: null, after: { id: 2, note: 'update' } });
 });
