@@ -6,7 +6,7 @@ import type { TableShape, Tuple } from '../row.ts';
 /** Debezium's letters: create, update, delete, read (snapshot), truncate, logical message. */
 export type Operation = 'c' | 'u' | 'd' | 'r' | 't' | 'm';
 
-type SnapshotMarker =
+export type SnapshotMarker =
   | 'false'
   | 'true'
   | 'first'

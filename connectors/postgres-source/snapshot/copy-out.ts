@@ -25,6 +25,12 @@ export class CopyOut {
   readonly #onReady: () => void;
   #failure: unknown;
   #isClosed = false;
+  /** A piece of data is there that the rows were not fed yet. */
+  #hasPiece = false;
+  /** Waits for what comes behind it. */
+  #held: Tuple | null = null;
+  /** No row comes behind the one that `next` gave. */
+  isLast = false;
   /** Bytes of rows so far. */
   byteCount = 0;
 
@@ -45,22 +51,47 @@ export class CopyOut {
   /** The next row that is here, valid until the next call; null when none is. Throws what the server or the connection says. */
   next(): Tuple | null {
     for (;;) {
-      const row = this.#rows.next();
-      if (row !== null) return row;
-      if (this.#frames.next()) {
+      const row = this.#held ?? this.#rows.next();
+      if (row !== null) {
+        const isFollowed = this.#rows.isInRow || this.#advance();
+        if (isFollowed || this.#isWhole) {
+          this.#held = null;
+          this.isLast = !isFollowed;
+          return row;
+        }
+        this.#held = row;
+      } else if (this.#advance()) {
         const { bytes, start, end } = this.#frames;
+        this.#hasPiece = false;
         this.byteCount += end - start;
         this.#rows.feed(bytes, start, end);
         continue;
       }
       if (this.#frames.isDone) this.#finish();
       if (this.#failure !== undefined) throw this.#failure;
+      return null;
+    }
+  }
+
+  /** Everything has come. */
+  get #isWhole(): boolean {
+    return this.#frames.isDone && this.#frames.failure === undefined;
+  }
+
+  /** Looks for the next piece of data; false where none is here. Rows that were taken stay valid. */
+  #advance(): boolean {
+    while (!this.#hasPiece) {
+      if (this.#frames.next()) {
+        this.#hasPiece = true;
+        break;
+      }
       const chunk = this.#waiting.shift();
-      if (chunk === undefined) return null;
+      if (chunk === undefined) return false;
       this.#frames.feed(chunk);
       this.#waitingBytes -= chunk.length;
       if (this.#isPaused && this.#waitingBytes < mostWaitingBytes / 2) this.#resume();
     }
+    return true;
   }
 
   /** Every row was taken; the connection is free again. */

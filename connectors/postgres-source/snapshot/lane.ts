@@ -43,6 +43,11 @@ export class Lane {
     return this.#table;
   }
 
+  /** No row of the same part comes behind the one that `next` gave last. */
+  get isLastOfPart(): boolean {
+    return this.#copy?.isLast === true;
+  }
+
   get isIdle(): boolean {
     return !this.#isBusy && this.#copy === undefined;
   }

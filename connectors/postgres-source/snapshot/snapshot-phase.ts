@@ -6,7 +6,13 @@ import type { CatalogPort } from '../catalog/port.ts';
 import type { ServerFacts } from '../catalog/server-facts.ts';
 import type { TableFilter } from '../catalog/table-filter.ts';
 import type { PostgresSourceConfig } from '../config.ts';
-import { type ChangeFacts, emptyFacts, type RecordTarget, type TableEncoder } from '../envelope/change.ts';
+import {
+  type ChangeFacts,
+  emptyFacts,
+  type RecordTarget,
+  type SnapshotMarker,
+  type TableEncoder,
+} from '../envelope/change.ts';
 import type { TableShape } from '../row.ts';
 import { SnapshotPlans } from './snapshot-plans.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
@@ -45,7 +51,8 @@ export class SnapshotPhase {
   readonly #reader: SnapshotReader;
   readonly #facts: ChangeFacts = emptyFacts();
   readonly #startedMs: number;
-  readonly #begunTables = new Set<TableShape>();
+  /** By object id. */
+  readonly #begunTables = new Set<number>();
   #isMarked = false;
   #completedMs: number | undefined;
   #shape: TableShape | undefined;
@@ -124,19 +131,21 @@ export class SnapshotPhase {
     const { target } = this.#options;
     const facts = this.#facts;
     for (let row = this.#reader.next(); row !== null; row = this.#reader.next()) {
-      const { shape } = this.#reader;
+      const { shape, place } = this.#reader;
+      facts.snapshot = 'true';
       if (shape !== this.#shape) {
         this.#shape = shape;
         this.#encoder = this.#encoders.get(shape);
+        if (!this.#begunTables.has(shape.tableOid)) facts.snapshot = this.#first(shape.tableOid);
       }
-      facts.snapshot = this.#begunTables.has(shape) ? 'true' : this.#first(shape);
+      if (place !== 'within') facts.snapshot = lastMarker(place, facts.snapshot);
       this.#encoder?.encode(facts, null, row, target);
       if (output.roomBytes <= 0) return;
     }
   }
 
-  #first(shape: TableShape): 'first' | 'first_in_data_collection' {
-    this.#begunTables.add(shape);
+  #first(tableOid: number): 'first' | 'first_in_data_collection' {
+    this.#begunTables.add(tableOid);
     return this.#begunTables.size === 1 ? 'first' : 'first_in_data_collection';
   }
 
@@ -171,6 +180,12 @@ export class SnapshotPhase {
     this.#completedMs = clock.monotonicMs();
     return config['streaming.delay.ms'] === 0;
   }
+}
+
+/** Of a row that is both the first and the last one, the marker that counts more is told, as Debezium does. */
+function lastMarker(place: 'last' | 'lastOfTable', first: SnapshotMarker): SnapshotMarker {
+  if (place === 'last') return 'last';
+  return first === 'first' ? 'first' : 'last_in_data_collection';
 }
 
 function put(output: SourceOutput, { partition, offset }: SourcePosition): void {

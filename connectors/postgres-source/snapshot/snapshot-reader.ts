@@ -6,6 +6,7 @@ import type { SourceOffset } from '../../contract/record.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import { type Anchor, openAnchor } from './anchor.ts';
 import { Lane } from './lane.ts';
+import { LastRows, type RowPlace } from './last-rows.ts';
 import type { SnapshotSource } from './sources.ts';
 import { type TablePlan, TableRead } from './table-read.ts';
 
@@ -36,6 +37,14 @@ export interface TableOffset {
   readonly offset: SourceOffset;
 }
 
+interface TableRow {
+  readonly table: TableRead;
+  /** As changes of the table report it: several tables may come under one. */
+  readonly tableOid: number;
+  /** Stays valid until its lane has given another one of the same part. */
+  readonly tuple: Tuple;
+}
+
 /**
  * Take rows with `next`; when it says null, store `takeOffsets` and wait for `arrival`, until `isDone`. Offsets count what
  * was given out, so they belong to the same transaction as the rows. What was not read is read at a later moment after a
@@ -51,6 +60,11 @@ export class SnapshotReader {
   /** Something is read as of this moment: however short it is, it gets on. */
   #isMomentUsed = false;
   #at = 0;
+  /** By the object id that their changes report. */
+  #groups = new Map<number, TableRead[]>();
+  readonly #lastRows = new LastRows<TableRow>((oid) => {
+    return this.#groups.get(oid)?.every(({ state }) => state === 'done') === true;
+  });
   #shape: TableShape | undefined;
   #wake: (() => void) | undefined;
   #isReady = false;
@@ -58,6 +72,8 @@ export class SnapshotReader {
   #failure: unknown;
   /** Rows given out. */
   rowCount = 0;
+  /** Of the row that `next` gave last: whether it is the last one of its table, or of all. */
+  place: RowPlace = 'within';
 
   private constructor(options: SnapshotOptions) {
     this.#options = options;
@@ -82,27 +98,51 @@ export class SnapshotReader {
   }
 
   get isDone(): boolean {
-    return this.#again === undefined && this.#tables.every(({ state }) => state === 'done');
+    return this.#again === undefined && this.#areTablesDone && this.#lastRows.isEmpty;
   }
 
   /** The next row, valid until the next call; null when none is here. Throws what the server or the connection says. */
   next(): Tuple | null {
     if (this.#failure !== undefined) throw this.#failure;
+    const placed = this.#lastRows.next();
+    if (placed !== undefined) return this.#give(placed.row.table, placed.row.tuple, placed.place);
     for (let tries = 0; tries < this.#lanes.length; tries++) {
       const lane = this.#lanes[this.#at];
-      const row = lane?.next() ?? null;
+      const tuple = lane?.next() ?? null;
       const table = lane?.table;
-      if (row !== null && table?.plan !== undefined) {
-        this.#shape = table.plan.shape;
-        table.hasGivenRows = true;
-        this.rowCount++;
-        return row;
+      if (tuple !== null && table !== undefined) {
+        if (lane?.isLastOfPart !== true && this.#lastRows.isEmpty) return this.#give(table, tuple, 'within');
+        this.#lastRows.add({ table, tuple, tableOid: table.source.reported.oid }, lane?.isLastOfPart === true);
+        return this.next();
       }
       this.#at = (this.#at + 1) % this.#lanes.length;
     }
     this.#isReady = false;
+    if (!this.#lastRows.isEmpty && this.#hasPlaced()) return this.next();
     if (this.#again === undefined && this.#needsLaterMoment()) this.#takeLaterMoment();
     return null;
+  }
+
+  #give(table: TableRead, tuple: Tuple, place: RowPlace): Tuple {
+    if (table.plan === undefined) throw new Error(`${table.name} was not looked at`);
+    this.#shape = table.plan.shape;
+    table.hasGivenRows = true;
+    this.rowCount++;
+    this.place = place;
+    return tuple;
+  }
+
+  /** Nothing is here: whether rows that were held back can go. */
+  #hasPlaced(): boolean {
+    const isOver = this.#again === undefined && this.#areTablesDone;
+    if (isOver) this.#lastRows.end();
+    // A table that was written anew tells all of it once more.
+    else this.#lastRows.giveUp(({ table }) => table.state === 'again');
+    return this.#lastRows.hasPlaced;
+  }
+
+  get #areTablesDone(): boolean {
+    return this.#tables.every(({ state }) => state === 'done');
   }
 
   /** Resolves when `next` may have something, the snapshot is done, or `signal` aborts. */
@@ -119,7 +159,11 @@ export class SnapshotReader {
 
   /** What has changed since the last call, for the rows given out so far. */
   takeOffsets(): TableOffset[] {
+    // By name: a later moment has tables of its own.
+    const waiting = new Set(this.#lastRows.waiting.map(({ table }) => table.name));
     return this.#tables.flatMap((table) => {
+      // Its offset tells of a row that is not given out.
+      if (waiting.has(table.name)) return [];
       const offset = table.takeOffset();
       return offset === undefined ? [] : [{ table: table.name, offset }];
     });
@@ -154,6 +198,7 @@ export class SnapshotReader {
       table.hasGivenRows ||= earlier?.hasGivenRows === true;
       return table;
     });
+    this.#groups = Map.groupBy(this.#tables, ({ source }) => source.reported.oid);
     this.#lanes = Array.from({ length: laneCount }, () => {
       return new Lane({
         connect,

@@ -170,6 +170,49 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(store.records.length - count).toBe(5002);
   });
 
+  test.each(['1', '3'])(
+    'marks the first and the last row of each table and of all, over %s connections',
+    async (threads) => {
+      const settings = { 'snapshot.max.threads': threads };
+      const store = new SourceStore();
+      await run(store, { settings });
+      const marks = values(store).map(({ source }) => [source.table, source.snapshot]);
+      const ofTable = (name: string) => marks.filter(([table]) => table === name).map(([, mark]) => mark);
+      // The last table of all is empty.
+      expect(marks.at(-1)?.[1]).toBe('last');
+      for (const name of ['one', 'two']) {
+        const [first, ...between] = ofTable(name);
+        expect(['first', 'first_in_data_collection']).toContain(first);
+        expect(['last', 'last_in_data_collection']).toContain(between.pop());
+        expect(between.filter((mark) => mark !== 'true')).toEqual([]);
+      }
+      const all = [...ofTable('one'), ...ofTable('two')];
+      const counts = ['first', 'first_in_data_collection', 'last_in_data_collection', 'last'].map((mark) => {
+        return all.filter((each) => each === mark).length;
+      });
+      expect(counts).toEqual([1, 1, 1, 1]);
+    },
+  );
+
+  test('one row is the last; an interrupted snapshot has none, and its end has one', async () => {
+    const one = new SourceStore();
+    await run(one, {
+      settings: {
+        'table.include.list': 'public.two',
+        'snapshot.select.statement.overrides.public.two': 'SELECT * FROM two LIMIT 1',
+      },
+    });
+    expect(values(one).map(({ source }) => source.snapshot)).toEqual(['last']);
+    const store = new SourceStore();
+    const settings = { 'table.include.list': 'public\\.(one|three)', 'snapshot.max.threads': '2' };
+    await run(store, { settings, polls: 6, room: 1 << 17 });
+    const lasts = () => values(store).flatMap(({ source }, at) => (source.snapshot.startsWith('last') ? [at] : []));
+    expect(store.records.length).toBeGreaterThan(1000);
+    expect(lasts()).toEqual([]);
+    await run(store, { settings });
+    expect(lasts()).toEqual([store.records.length - 1]);
+  });
+
   test('reads what the settings and the publication say of a table', async () => {
     const store = new SourceStore();
     await server.query('CREATE PUBLICATION parts FOR TABLE one (id, v) WHERE (id <= 10), TABLE two');
