@@ -9,6 +9,7 @@ import type { StreamPosition } from '../position.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ChangeWriter } from './change-writer.ts';
+import { ServerClock } from './server-clock.ts';
 import { Spool } from './spool.ts';
 import { StreamReader } from './stream-reader.ts';
 import type { SeenChanges, Tables } from './tables.ts';
@@ -40,6 +41,7 @@ export class Replication {
   readonly reader: StreamReader;
   readonly writer: ChangeWriter;
   readonly acknowledger: Acknowledger;
+  readonly serverClock = new ServerClock();
   readonly #connection: ReplicationConnection;
   readonly #spool: Spool;
 
@@ -61,6 +63,7 @@ export class Replication {
       writer: this.writer,
       spool: this.#spool,
       acknowledger: this.acknowledger,
+      onClock: (serverMs) => this.serverClock.told(serverMs, clock.nowMs()),
     });
   }
 

@@ -79,6 +79,7 @@ export class StreamPhase {
     const { roomBytes } = output;
     const { writer } = this.#stream;
     const before = writer.changeCount;
+    this.#stream.reader.isClockWanted = true;
     this.#enoughRoomBytes = context.marksTransactions ? roomBytes / 2 : 0;
     while (!signal.aborted && output.roomBytes > 0) {
       const isQuiet = await this.#read(output);
@@ -157,7 +158,7 @@ export class StreamPhase {
   }
 
   #report(output: SourceOutput, hasChanges: boolean): void {
-    const { writer, reader } = this.#stream;
+    const { writer, reader, serverClock } = this.#stream;
     const { context, seen, storedAs } = this.#options;
     const { clock, gauges } = context;
     if (!hasChanges && !this.#isIdlePositionDue()) return;
@@ -169,7 +170,9 @@ export class StreamPhase {
     seen.passed(position.lsn);
     this.#storedLsn = position.lsn;
     this.#nextIdleMs = clock.monotonicMs() + idlePositionMs;
-    if (hasChanges) gauges.set('source_lag_ms', Math.max(0, clock.nowMs() - Math.floor(writer.sourceTimeUs / 1000)));
+    // Without a change there was none left to tell.
+    const lagMs = hasChanges ? serverClock.at(clock.nowMs()) - writer.sourceTimeUs / 1000 : 0;
+    gauges.set('source_lag_ms', Math.max(0, Math.floor(lagMs)));
   }
 
   #beat(): void {

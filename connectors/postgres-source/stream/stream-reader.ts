@@ -2,7 +2,7 @@
 
 import { PgOutputDecoder } from '../pgoutput/decoder.ts';
 import type { StreamEvents } from '../pgoutput/events.ts';
-import { streamTags, xLogDataHeaderBytes } from '../wire/messages.ts';
+import { readTimeUs, streamTags, xLogDataHeaderBytes } from '../wire/messages.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
 import type { Acknowledger } from './acknowledger.ts';
 import type { ChangeWriter } from './change-writer.ts';
@@ -15,6 +15,8 @@ export interface StreamReaderOptions {
   readonly tables: Tables;
   readonly spool: Spool;
   readonly acknowledger: Acknowledger;
+  /** The server's clock said so, just before it sent what is read now. */
+  onClock(serverMs: number): void;
 }
 
 /** A streamed transaction that has committed, or was prepared, and is being told from the spool. */
@@ -42,6 +44,8 @@ export class StreamReader {
   #dropped: number[] = [];
   /** The server waits for an answer: it may be about to stop. Whoever has stored a position takes it back. */
   isAnswerWanted = false;
+  /** The next message is asked when it was sent; not each of them, because there are very many. */
+  isClockWanted = true;
   /** The end of the server's log as it was said last, when nothing before it is missing here. */
   #quietLsn = 0n;
 
@@ -63,8 +67,10 @@ export class StreamReader {
     if (frame === undefined) return 'nothing';
     const { bytes, start, end } = frame;
     if (bytes[start] === streamTags.xLogData && end - start >= xLogDataHeaderBytes) {
+      if (this.isClockWanted) this.#clock(bytes, start + 17);
       this.#take(bytes.readBigUInt64BE(start + 1), bytes, start + xLogDataHeaderBytes, end);
     } else if (bytes[start] === streamTags.keepalive && end - start >= 18) {
+      this.#clock(bytes, start + 9);
       this.#keepalive(bytes.readBigUInt64BE(start + 1), bytes[start + 17] === 1);
     }
     const isUnsettled = tables.areMissing || writer.isHolding || spool.isCrowded || this.#dropped.length > 0;
@@ -97,6 +103,11 @@ export class StreamReader {
       const subtransaction = end - start >= 5 ? bytes.readUInt32BE(start + 1) : streamed;
       spool.add(streamed, subtransaction, lsn, bytes, start, end);
     }
+  }
+
+  #clock(bytes: Buffer, at: number): void {
+    this.isClockWanted = false;
+    this.#options.onClock(readTimeUs(bytes, at) / 1000);
   }
 
   #keepalive(endLsn: bigint, wantsReply: boolean): void {

@@ -36,14 +36,14 @@ export class RunningTask {
     };
   }
 
-  async start({ once = false, marksTransactions = false } = {}): Promise<this> {
+  async start({ once = false, marksTransactions = false, clock = systemClock } = {}): Promise<this> {
     const task = connector.createTask();
     this.#task = task;
     const [settings = {}] = await connector.plan(this.settings, 1);
     const { store, logger, gauges } = this;
     try {
       await task.open({
-        ...{ connector: 'shop', taskIndex: 0, settings, once, clock: systemClock, logger, gauges },
+        ...{ connector: 'shop', taskIndex: 0, settings, once, clock, logger, gauges },
         marksTransactions,
         storedPositions: store.positions,
       });
