@@ -170,8 +170,9 @@ export class ChangeWriter implements ChangeEvents {
 
   message({ isTransactional, lsn, prefix, bytes, start, end }: LogicalMessage): void {
     const isCaptured = this.#options.isMessageCaptured(prefix);
-    // One outside of any transaction may be told again after a restart: it moves the position only with what follows it.
-    if (isTransactional ? !this.#takes(isCaptured ? messageCollection : undefined) : lsn < this.#position.lsn) return;
+    if (isTransactional ? !this.#takes(isCaptured ? messageCollection : undefined) : lsn <= this.#position.lsn) return;
+    // One outside of any transaction is told where it ends: whatever commits behind it comes behind it.
+    if (!isTransactional) this.idle(lsn);
     if (!isCaptured) return;
     const facts = this.#facts;
     facts.op = 'm';
