@@ -124,11 +124,13 @@ async function openServers(
     await started?.close();
     onDrained(started?.worker.progress().objects ?? 0);
   });
-  const { ended } = await postgres;
-  void ended.then((log) => {
-    onFailed(demoErrors.error('postgres-ended', { message: log.trim(), where: `${host}:${port}` }));
+  const shop = postgres.then(({ ended }) => {
+    void ended.then((log) => {
+      onFailed(demoErrors.error('postgres-ended', { message: log.trim(), where: `${host}:${port}` }));
+    });
+    return openShop(host, port);
   });
-  return Promise.all([openShop(host, port), platform]);
+  return Promise.all([shop, platform]);
 }
 
 /** undefined for what has failed; whoever waits for it hears of that. */
