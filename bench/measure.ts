@@ -28,6 +28,12 @@ export function sampleProcess(pid: number): ProcessSample {
   return { cpuSeconds, peakRssMb: Number(peak?.[1] ?? 0) / 1024 };
 }
 
+/** What is resident now, and how many files and sockets are open. */
+export function sampleHoldings(pid: number): { readonly rssMb: number; readonly openFiles: number } {
+  const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return { rssMb: Number(resident?.[1] ?? 0) / 1024, openFiles: readdirSync(`/proc/${pid}/fd`).length };
+}
+
 /** CPU-seconds so far by thread name, so that it shows what compiles, collects garbage and waits for the disk. */
 export function sampleThreads(pid: number): Map<string, number> {
   const seconds = new Map<string, number>();

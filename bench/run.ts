@@ -69,6 +69,11 @@ const measurements: readonly Measurement[] = [
     file: 'postgres/snapshot.ts',
     question: 'rows of a table into its topic, over one connection and over several; beside Debezium',
   },
+  {
+    name: 'postgres-soak',
+    file: 'postgres/soak.ts',
+    question: 'hours at a steady rate: what memory, files, lag and the log at the server do',
+  },
   { name: 'wire', file: 'wire/run.ts', question: 'codec and record batches beside code written by hand' },
 ];
 

@@ -8,18 +8,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
-import { createFetcher } from '../../core/client/index.ts';
-import { RecordCursor } from '../../core/protocol/record-cursor.ts';
 import { mustEqual } from '../main-job/millrace.ts';
 import { inFolder } from '../main-job/options.ts';
 import { type Cost, describeMachine, formatSpread, formatTable, quantileOf } from '../measure.ts';
 import { startDebeziumPeer } from '../peers/debezium.ts';
 import { costOf } from '../peers/kafka-connect.ts';
 import { createSlot, type Database, dropSlot, onDatabase, until } from './database.ts';
-import { connectTo, type Follower } from './follower.ts';
+import type { Follower } from './follower.ts';
 import { followWithMillrace } from './millrace.ts';
-import type { SteadyResult, SteadyWork } from './write-steadily.ts';
+import { createTicks, readTicks, ticksTable, writeSteadily } from './ticks.ts';
+import type { SteadyResult } from './write-steadily.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,59 +32,11 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds);
 /** The first part of each run is not counted. */
 const warmUpSeconds = Math.min(5, seconds / 4);
-const table = 'public.ticks';
 
 interface Latency extends Cost {
   /** Milliseconds to the reader, and to the writer's own answer. */
   readonly readableMs: readonly number[];
   readonly answeredMs: readonly number[];
-}
-
-function writeSteadily(work: SteadyWork): Promise<SteadyResult> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./write-steadily.ts', import.meta.url), { workerData: work });
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  });
-}
-
-/** Reads the topic as it grows; answers how long each change took, in the order of writing. */
-function readTicks(follower: Follower): { readonly readableMs: number[]; close(): void } {
-  const cluster = connectTo(follower);
-  const fetcher = createFetcher(cluster, { isolation: 'read_committed' });
-  fetcher.assign([{ topic: follower.topicOf(table), partition: 0, offset: 'earliest' }]);
-  const readableMs: number[] = [];
-  const cursor = new RecordCursor({ checkCrcs: false });
-  const read = async () => {
-    for (;;) {
-      for (const { records, fetchOffset, release } of await fetcher.next()) {
-        const nowNs = process.hrtime.bigint();
-        cursor.reset(records, fetchOffset);
-        while (cursor.next()) readableMs.push(Number(nowNs - sentNsOf(cursor)) / 1e6);
-        release();
-      }
-    }
-  };
-  let isClosed = false;
-  read().catch((error: unknown) => {
-    if (!isClosed) throw error;
-  });
-  return {
-    readableMs,
-    close() {
-      isClosed = true;
-      fetcher.close();
-      cluster.close();
-    },
-  };
-}
-
-const field = '"sent_ns":';
-
-/** The number stands in the row behind its name: parsing whole records would take the machine from those who are measured. */
-function sentNsOf({ bytes, valueStart, valueEnd }: RecordCursor): bigint {
-  const at = bytes.indexOf(field, valueStart) + field.length;
-  return BigInt(bytes.toString('latin1', at, Math.min(bytes.indexOf(',', at), valueEnd)));
 }
 
 async function measure(database: Database, follower: Follower, changesPerSecond: number): Promise<Latency> {
@@ -121,11 +71,9 @@ interface Peer {
 }
 
 await inFolder(async (folder) => {
-  const create = (server: Database['server']) =>
-    server.query('CREATE TABLE ticks (id bigserial PRIMARY KEY, sent_ns bigint, note text)');
   const debezium = values.peers && !values.profile ? await startDebeziumPeer(folder) : undefined;
   try {
-    await onDatabase({ tables: [table], create }, async (database) => {
+    await onDatabase({ tables: [ticksTable], create: createTicks }, async (database) => {
       const peers: Peer[] = [
         {
           name: 'Millrace',

@@ -20,12 +20,20 @@ export interface CaptureOptions {
   readonly slotName: string;
   /** Lines of the source's settings. */
   readonly settings?: readonly string[];
+  /** Settings of the topics beside their one partition. */
+  readonly topicSettings?: readonly string[];
   /** Node leaves its CPU profiles here. */
   readonly profileInto?: string | undefined;
 }
 
 /** Debezium's envelope without schemas, as its peer writes it; answers the path of the file. */
-export function capturePipeline({ folder, database, slotName, settings = [] }: CaptureOptions): string {
+export function capturePipeline({
+  folder,
+  database,
+  slotName,
+  settings = [],
+  topicSettings = [],
+}: CaptureOptions): string {
   return pipelineFile(folder, 'shop', [
     'source:',
     '  connector: postgres',
@@ -38,7 +46,7 @@ export function capturePipeline({ folder, database, slotName, settings = [] }: C
     '  value.converter.schemas.enable: false',
     ...settings.map((line) => `  ${line}`),
     'topics:',
-    ...database.tables.map((table) => `  ${topicOf(table)}: { partitions: 1 }`),
+    ...database.tables.map((table) => `  ${topicOf(table)}: { ${['partitions: 1', ...topicSettings].join(', ')} }`),
   ]);
 }
 
