@@ -10,7 +10,7 @@ const name = 'shop';
 export async function openShop(host: string, port: number): Promise<string> {
   await withClient(addressOf(host, port, superuser, 'postgres'), async (client) => {
     await client.query(`CREATE ROLE ${name} LOGIN REPLICATION PASSWORD '${name}'`);
-    await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
+    await client.query(`CREATE DATABASE ${name} OWNER ${name} STRATEGY file_copy`);
   });
   const url = addressOf(host, port, { user: name, password: name }, name);
   await withClient(url, (client) => client.query(schema));
