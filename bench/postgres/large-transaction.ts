@@ -2,7 +2,7 @@
  * One transaction of millions of rows, told while it runs: how soon its first row is here (with PostgreSQL 14 and newer it is
  * kept in memory and in files until the commit), how long after the commit the first and the last are readable, and what
  * memory and disk that takes. A mark behind it in the log shows when all of it has come.
- * `npm run bench -- postgres-transaction [--rows 3000000] [--rounds 3] [--no-peers]`.
+ * `npm run bench -- postgres-transaction [--rows 3000000] [--rounds 3] [--no-peers] [--profile]`.
  */
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '3000000' },
     rounds: { type: 'string', default: '3' },
     peers: { type: 'boolean', default: true },
+    profile: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
@@ -110,7 +111,9 @@ function millrace(database: Database, folder: string): Subject {
       const slotName = `bench_${round}`;
       await createSlot(database, slotName);
       const home = join(folder, slotName);
-      const follower = await followWithMillrace({ folder: home, database, slotName });
+      const profileInto = values.profile ? join(home, 'profile') : undefined;
+      const where = { folder: home, temporaryFolder: home, profileInto };
+      const follower = await followWithMillrace({ ...where, database, slotName });
       const measured = await measure(database, follower, home);
       await follower.stop();
       await dropSlot(database, slotName);
@@ -122,7 +125,7 @@ function millrace(database: Database, folder: string): Subject {
 }
 
 await inFolder(async (folder) => {
-  const debezium = values.peers ? await startDebeziumPeer(folder) : undefined;
+  const debezium = values.peers && !values.profile ? await startDebeziumPeer(folder) : undefined;
   const create = (server: Database['server']) => server.query(ordersSql);
   try {
     await onDatabase({ tables: [table], create }, async (database) => {
@@ -139,7 +142,7 @@ await inFolder(async (folder) => {
         });
       }
       const results = new Map<string, LargeTransaction[]>(subjects.map(({ name }) => [name, []]));
-      for (let round = 1; round <= Number(values.rounds); round += 1) {
+      for (let round = 1; round <= (values.profile ? 1 : Number(values.rounds)); round += 1) {
         for (const { name, run } of subjects) {
           await database.server.query('TRUNCATE orders');
           await database.server.query('CHECKPOINT');

@@ -1,5 +1,6 @@
 /** Our side of change data capture: the pipeline, and the whole process that follows a database. */
 
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMillrace } from '../../test/crash/millrace-child.ts';
 import { freePort } from '../../test/free-port.ts';
@@ -22,6 +23,8 @@ export interface CaptureOptions {
   readonly settings?: readonly string[];
   /** Settings of the topics beside their one partition. */
   readonly topicSettings?: readonly string[];
+  /** What is kept of open transactions lies in its `millrace-spool`; the system's unless told. */
+  readonly temporaryFolder?: string;
   /** Node leaves its CPU profiles here. */
   readonly profileInto?: string | undefined;
 }
@@ -52,13 +55,15 @@ export function capturePipeline({
 
 export interface StartedMillrace extends Follower {}
 
-/** Starts the process and waits for nothing. Its files of open transactions lie below `folder`/spool. */
+/** Starts the process and waits for nothing. */
 export async function launchMillrace(options: CaptureOptions): Promise<StartedMillrace> {
-  const { folder, profileInto } = options;
+  const { folder, temporaryFolder, profileInto } = options;
+  const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
+  const env = temporaryFolder === undefined ? {} : { ...compiled, TMPDIR: temporaryFolder };
   const listen = `127.0.0.1:${await freePort()}`;
   const args = ['up', capturePipeline(options), '--data-dir', join(folder, 'data'), '--log-level', 'warn'];
   const flags = profileInto === undefined ? [] : profilingFlags(profileInto);
-  const child = startMillrace([...args, '--listen', listen, '--rest', '127.0.0.1:0'], { TMPDIR: folder }, flags);
+  const child = startMillrace([...args, '--listen', listen, '--rest', '127.0.0.1:0'], env, flags);
   let isStopping = false;
   void child.ended.then((code) => {
     if (!isStopping) console.error(`Millrace has ended with ${code}:\n${child.output()}`);

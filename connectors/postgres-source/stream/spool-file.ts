@@ -48,11 +48,14 @@ export class SpoolFile {
   reader(): (count: number) => Promise<Buffer> {
     const decipher = createDecipheriv(algorithm, this.#key, this.#start);
     let position = 0;
+    let encrypted = Buffer.alloc(0);
     return async (count) => {
-      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(count), 0, count, position);
+      // Memory outside of the heap that is asked for again and again makes the collector run again and again.
+      if (encrypted.length < count) encrypted = Buffer.allocUnsafeSlow(count);
+      const { bytesRead } = await this.#file.read(encrypted, 0, count, position);
       if (bytesRead < count) throw new Error(`${this.#path} is shorter than what was written into it`);
       position += count;
-      return decipher.update(buffer);
+      return decipher.update(encrypted.subarray(0, count));
     };
   }
 

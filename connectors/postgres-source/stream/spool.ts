@@ -41,6 +41,8 @@ export class Spool {
   readonly #options: SpoolOptions;
   readonly #key = new SpoolKey();
   readonly #transactions = new Map<number, Transaction>();
+  /** Blocks that were written to files and hold nothing any more. As many as fit into `memoryBytes`, and one. */
+  readonly #written: Buffer[] = [];
   #memoryBytes = 0;
   #folder: string | undefined;
   #nextFile = 0;
@@ -72,7 +74,8 @@ export class Spool {
         transaction.blocks[transaction.blocks.length - 1] = block.subarray(0, transaction.usedOfLast);
       // A transaction of a few rows, of which there may be many, takes little.
       const wanted = transaction.blocks.length === 0 ? 4096 : blockBytes;
-      block = Buffer.allocUnsafeSlow(Math.max(needed, wanted));
+      const size = Math.max(needed, wanted);
+      block = (size === blockBytes ? this.#written.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
       transaction.blocks.push(block);
       transaction.usedOfLast = 0;
       transaction.memoryBytes += block.length;
@@ -137,7 +140,10 @@ export class Spool {
     const blocks = blocksOf(transaction);
     transaction.blocks = [];
     transaction.usedOfLast = 0;
-    for (const block of blocks) await transaction.file.append(block);
+    for (const block of blocks) {
+      await transaction.file.append(block);
+      if (block.buffer.byteLength === blockBytes) this.#written.push(Buffer.from(block.buffer));
+    }
     this.#memoryBytes -= transaction.memoryBytes;
     transaction.memoryBytes = 0;
   }
