@@ -23,6 +23,14 @@ export interface ConnectorStatus {
   readonly type: string;
   readonly connector: Part;
   readonly tasks: readonly (Part & { readonly id: number })[];
+  /** While tables are read as a whole. */
+  readonly snapshot?: {
+    readonly tables: number;
+    readonly tables_done: number;
+    readonly rows: number;
+    readonly rows_estimated?: number;
+    readonly remaining_seconds?: number;
+  };
 }
 
 /** FAILED when the connector itself is, DEGRADED when it runs but a task of it does not, else its own state. */
@@ -70,5 +78,12 @@ export function renderStatus(connectors: readonly ConnectorStatus[]): string {
       .filter((part) => part.trace !== undefined)
       .map((part) => `\n${part.label} ${part.state}\n  ${part.trace?.trim().replaceAll('\n', '\n  ')}`),
   );
-  return [renderTable(['CONNECTOR', 'TYPE', 'STATE', 'TASKS'], rows), ...reasons].join('\n');
+  const reading = connectors.flatMap(({ name, snapshot }) => {
+    if (snapshot === undefined) return [];
+    const { tables, tables_done: done, rows, rows_estimated: all, remaining_seconds: seconds } = snapshot;
+    const of = all === undefined ? `${rows} rows` : `${rows} of about ${all} rows`;
+    const left = seconds === undefined ? '' : `, ${seconds} s left`;
+    return [`\n${name} reads tables: ${done} of ${tables}, ${of}${left}`];
+  });
+  return [renderTable(['CONNECTOR', 'TYPE', 'STATE', 'TASKS'], rows), ...reading, ...reasons].join('\n');
 }

@@ -48,6 +48,8 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
   readonly topicsNamedBy?: readonly (keyof F & string)[];
   /** For a source that names topics itself: where records go. Without it all go to `topic`. */
   topics?(config: FullConfig<K, F>): SourceTopics;
+  /** For a source: its tasks take requests while they run (`SourceTask.signalled`). */
+  readonly takesSignals?: boolean;
   /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
   largestRecordBytes?(config: FullConfig<K, F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
@@ -72,6 +74,7 @@ export interface ConnectorDefinition<C = unknown> {
   readonly topicsNamedBy: readonly string[];
   /** Where the records of a source go. */
   topics(config: C): SourceTopics;
+  readonly takesSignals: boolean;
   /** undefined when the connector says nothing about it. */
   largestRecordBytes(config: C): number | undefined;
   /** The typed configuration with defaults filled in, or every problem at once. */
@@ -100,6 +103,7 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
     unsupported: spec.unsupported ?? {},
     topicsNamedBy: spec.topicsNamedBy ?? [],
     topics: (config) => spec.topics?.(config) ?? oneTopic((config as unknown as SourceConfig).topic),
+    takesSignals: spec.takesSignals ?? false,
     largestRecordBytes: (config) => spec.largestRecordBytes?.(config),
     parse(settings, options = {}) {
       const result = parseSettings(definition, settings, options);

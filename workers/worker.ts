@@ -7,7 +7,9 @@ import { clusterIdOf } from './cluster-id.ts';
 import { workerErrors } from './error-codes.ts';
 import { type Health, healthOf } from './health.ts';
 import { ConnectorOffsets } from './herder/connector-offsets.ts';
+import { ConnectorSignals } from './herder/connector-signals.ts';
 import type { Herder } from './herder/herder.ts';
+import { snapshotProgress } from './herder/snapshot-progress.ts';
 import { Metrics } from './metrics.ts';
 import type { RestServices } from './rest/server.ts';
 import { progressOf, type RunProgress, type RunSummary, runToEnd } from './run-to-end.ts';
@@ -101,6 +103,8 @@ export class RunningWorker implements Worker {
         metrics: () => metrics.expose(),
         herder,
         offsets: new ConnectorOffsets({ herder, offsets, groups: admin, startOf }),
+        signals: new ConnectorSignals({ herder, offsets, clock: options.clock }),
+        progress: (name) => snapshotProgress(numbers.all().filter(({ connector }) => connector === name)),
         logger: options.logger,
         loadConnector: options.loadConnector,
       };

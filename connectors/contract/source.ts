@@ -59,6 +59,12 @@ export interface SourceTask {
    * (promise 1). Called in order, one call at a time.
    */
   committed?(offsets: readonly SourcePosition[]): Promise<void>;
+  /**
+   * Somebody has stored these requests for the connector, as positions `{"signal": a name}` with what is asked for as
+   * their offset. They are among `storedPositions` until the task itself removes them, with what it did of them; the
+   * same may come twice. May overlap with `poll`.
+   */
+  signalled?(signals: readonly SourcePosition[]): void;
   close(): Promise<void>;
 }
 

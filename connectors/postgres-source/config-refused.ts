@@ -4,7 +4,7 @@ import { withoutEffect } from './config-fields.ts';
 
 const buffers = 'changes pass through buffers that are bounded by bytes';
 const oneSnapshot = 'every part of a table is read as of one moment, without locks that anybody would wait for';
-const noSignals = 'signals are not read, so there are no incremental snapshots';
+const noWatermarks = 'no watermarks are written to the database';
 const copy = 'tables are read by COPY, which streams';
 
 export function idleFields() {
@@ -21,13 +21,10 @@ export function idleFields() {
     'snapshot.lock.timeout.ms': oneSnapshot,
     'snapshot.max.threads.multiplier': 'the size of the parts is snapshot.chunk.bytes',
     'legacy.snapshot.max.threads': 'tables are always read in parts',
-    'incremental.snapshot.allow.schema.changes': noSignals,
-    'incremental.snapshot.watermarking.strategy': noSignals,
-    'signal.data.collection': noSignals,
-    'signal.enabled.channels': noSignals,
-    'signal.poll.interval.ms': noSignals,
-    'incremental.snapshot.chunk.size': noSignals,
-    'read.only': 'no watermarks are written to the database',
+    'incremental.snapshot.allow.schema.changes': 'what was read of a table that changes meanwhile is read again',
+    'incremental.snapshot.watermarking.strategy': noWatermarks,
+    'signal.poll.interval.ms': 'signals come as they are written',
+    'read.only': noWatermarks,
     'schema.refresh.mode': 'the shape of a row is the one the stream describes',
     'event.processing.failure.handling.mode': 'errors.tolerance says what happens to changes that cannot be handled',
     'event.converting.failure.handling.mode': 'unrepresentable.handling.mode says it',
@@ -73,7 +70,7 @@ export const refused: Readonly<Record<string, string>> = {
   'topic.heartbeat.name': 'the heartbeat topic is named by topic.heartbeat.prefix',
   'notification.enabled.channels': 'progress is in the log and the metrics',
   'notification.*': 'progress is in the log and the metrics',
-  'signal.*': noSignals,
+  'signal.*': 'signals come from the table and over REST, not from topics or files',
   'openlineage.*': 'there is no OpenLineage integration',
   'driver.*': 'there is no JDBC driver',
   'internal.*': 'these are not meant to be set',

@@ -74,7 +74,41 @@ export function snapshotFields() {
       group,
     }),
     ...configurationFields(),
+    ...signalFields(),
   };
+}
+
+function signalFields() {
+  const signals = 'Signals';
+  return {
+    'signal.data.collection': field.string({
+      doc: 'A table with the columns `id`, `type` and `data` whose inserts are signals, as `schema.table`. It is published with the captured tables.',
+      group: signals,
+      example: 'public.debezium_signal',
+    }),
+    'signal.enabled.channels': field.list({
+      doc: 'Where signals come from: `source` is the table. Those over REST always come. Other channels of Debezium are not read.',
+      default: ['source'],
+      importance: 'low',
+      group: signals,
+      check: channelsComplaint,
+    }),
+    'incremental.snapshot.chunk.size': field.int({
+      doc: 'The most rows that are read at a time beside the stream, and held until the stream has come so far.',
+      default: 1024,
+      min: 1,
+      max: 100_000,
+      group: signals,
+    }),
+  };
+}
+
+const channels = ['source', 'kafka', 'file', 'jmx', 'in-process'];
+
+function channelsComplaint(list: readonly string[]) {
+  const unknown = list.find((each) => !channels.includes(each));
+  if (unknown === undefined) return undefined;
+  return { message: `${JSON.stringify(unknown)} is no channel`, fix: `Use some of ${channels.join(', ')}.` };
 }
 
 function configurationFields() {

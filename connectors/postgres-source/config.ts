@@ -47,6 +47,7 @@ export const definition = defineConnector({
   definesTransactions: true,
   topicsNamedBy: ['topic.prefix'],
   topics: (config) => writtenTopics(configuredNaming(config), config),
+  takesSignals: true,
   check(config, report) {
     for (const part of missingParts(config)) {
       report(part, 'nobody knows where to connect', `Give ${part}, or all in one with database.url.`);

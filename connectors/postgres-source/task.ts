@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { SourceOffset } from '../contract/record.ts';
 import type { SourceOutput, SourcePosition, SourceTask, SourceTaskContext } from '../contract/source.ts';
 import { definition, type PostgresSourceConfig } from './config.ts';
+import { SideReads } from './incremental/side-reads.ts';
 import { encodePosition, type StreamPosition } from './position.ts';
 import { RecordSink } from './record-sink.ts';
 import { openSession, type Session, sourcePartition } from './session.ts';
@@ -31,6 +32,9 @@ export class PostgresSourceTask implements SourceTask {
   readonly #sink = new RecordSink();
   #snapshot: SnapshotPhase | undefined;
   #stream: StreamPhase | undefined;
+  #side: SideReads | undefined;
+  /** Came before the stream was begun. */
+  readonly #earlySignals: SourcePosition[] = [];
   #goalLsn: bigint | undefined;
   /** By table: what is stored of the snapshot. */
   readonly #tableOffsets = new Map<string, SourceOffset>();
@@ -71,6 +75,11 @@ export class PostgresSourceTask implements SourceTask {
 
   async committed(offsets: readonly SourcePosition[]): Promise<void> {
     this.#stream?.committed(offsets.filter(({ partition }) => partition['server'] === this.#serverName));
+  }
+
+  signalled(signals: readonly SourcePosition[]): void {
+    if (this.#side === undefined) this.#earlySignals.push(...signals);
+    else this.#side.requested(signals);
   }
 
   async close(): Promise<void> {
@@ -154,12 +163,13 @@ export class PostgresSourceTask implements SourceTask {
     const { position, streams } = this.#beginning;
     if (!streams) return;
     if (this.#context.once) this.#goalLsn ??= await endOfLog(this.#session);
+    const shared = { config: this.#config, context: this.#context, session: this.#session, tables: this.#tables };
+    this.#side = new SideReads({ ...shared, target: this.#sink });
+    this.#side.requested(this.#earlySignals.splice(0));
     this.#stream = new StreamPhase({
-      config: this.#config,
-      context: this.#context,
-      session: this.#session,
-      tables: this.#tables,
+      ...shared,
       sink: this.#sink,
+      side: this.#side,
       position,
       seen: new Fences(this.#tableOffsets),
       goalLsn: this.#goalLsn,

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { workerErrors } from '../error-codes.ts';
 import type { Herder } from '../herder/herder.ts';
 import { masked } from '../herder/masking.ts';
+import type { SnapshotProgress } from '../herder/snapshot-progress.ts';
 import type { ConnectorInfo, ConnectorStatus } from '../herder/views.ts';
 import type { Settings } from '../stores/config-records.ts';
 import { readCreate, readFlag, readPatch, readSettings } from './read-body.ts';
@@ -12,9 +13,12 @@ export interface NamedRoute {
   Params: { name: string };
 }
 
-export function connectorRoutes(app: FastifyInstance, herder: Herder): void {
+/** How far a connector is with reading what was there before; undefined while it reads no such thing. */
+export type ProgressOf = (name: string) => SnapshotProgress | undefined;
+
+export function connectorRoutes(app: FastifyInstance, herder: Herder, progress: ProgressOf): void {
   app.get<{ Querystring: { expand?: string | string[] } }>('/connectors', async ({ query }) => {
-    return query.expand === undefined ? herder.connectorNames : expanded(herder, [query.expand].flat());
+    return query.expand === undefined ? herder.connectorNames : expanded(herder, progress, [query.expand].flat());
   });
 
   app.post('/connectors', async (request, reply) => {
@@ -44,7 +48,9 @@ export function connectorRoutes(app: FastifyInstance, herder: Herder): void {
     return reply.code(204).send();
   });
 
-  app.get<NamedRoute>('/connectors/:name/status', async ({ params }) => statusOf(herder, params.name));
+  app.get<NamedRoute>('/connectors/:name/status', async ({ params }) => {
+    return withProgress(statusOf(herder, params.name), progress);
+  });
   steeringRoutes(app, herder);
 }
 
@@ -87,6 +93,12 @@ function statusOf(herder: Herder, name: string): ConnectorStatus {
   throw workerErrors.error('no-status', { message: `No status found for connector ${name}`, where: name });
 }
 
+/** Beyond Kafka Connect: `snapshot`, while tables are read as a whole. */
+function withProgress(status: ConnectorStatus, progress: ProgressOf): object {
+  const snapshot = progress(status.name);
+  return snapshot === undefined ? status : { ...status, snapshot };
+}
+
 /** Any settings of a connector as they may leave the process. */
 export function shownSettings(herder: Herder, settings: Settings): Settings {
   return masked(settings, herder.catalogue.find(settings['connector.class'] ?? settings['task.class'] ?? ''));
@@ -99,13 +111,13 @@ function shownInfo(herder: Herder, name: string): ConnectorInfo {
 }
 
 /** A connector whose status cannot be read yet is left out, as in Kafka Connect. */
-function expanded(herder: Herder, wanted: readonly string[]): Record<string, object> {
+function expanded(herder: Herder, progress: ProgressOf, wanted: readonly string[]): Record<string, object> {
   const answer: Record<string, object> = {};
   for (const name of herder.connectorNames) {
     const status = herder.status(name);
     if (status === undefined && wanted.includes('status')) continue;
     answer[name] = {
-      ...(wanted.includes('status') ? { status } : {}),
+      ...(status !== undefined && wanted.includes('status') ? { status: withProgress(status, progress) } : {}),
       ...(wanted.includes('info') ? { info: shownInfo(herder, name) } : {}),
     };
   }

@@ -5,19 +5,23 @@ import { messageOf } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
 import type { ConnectorOffsets } from '../herder/connector-offsets.ts';
+import type { ConnectorSignals } from '../herder/connector-signals.ts';
 import type { Herder } from '../herder/herder.ts';
 import { answerErrors } from './answer-errors.ts';
-import { connectorRoutes } from './connectors.ts';
+import { connectorRoutes, type ProgressOf } from './connectors.ts';
 import type { LoadConnector } from './examined.ts';
 import { offsetRoutes } from './offsets.ts';
 import { pluginRoutes } from './plugins.ts';
 import { bad } from './read-body.ts';
 import { type RootServices, rootRoutes } from './root.ts';
+import { signalRoutes } from './signals.ts';
 import { taskRoutes } from './tasks.ts';
 
 export interface RestServices extends RootServices {
   readonly herder: Herder;
   readonly offsets: ConnectorOffsets;
+  readonly signals: ConnectorSignals;
+  readonly progress: ProgressOf;
   readonly logger: Logger;
   readonly loadConnector: LoadConnector;
 }
@@ -43,9 +47,10 @@ export async function startRest(
   readJsonBodies(app);
   answerErrors(app, services.logger);
   rootRoutes(app, services);
-  connectorRoutes(app, services.herder);
+  connectorRoutes(app, services.herder, services.progress);
   taskRoutes(app, services.herder);
   offsetRoutes(app, services.herder, services.offsets);
+  signalRoutes(app, services.herder, services.signals);
   const { version, loadConnector } = services;
   pluginRoutes(app, { catalogue: services.herder.catalogue, version, loadConnector });
   try {

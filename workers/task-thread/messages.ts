@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
+import type { SourcePosition } from '../../connectors/contract/source.ts';
 import type { ProducerIdentity } from '../../core/client/index.ts';
 import type { Codec } from '../../core/protocol/compression.ts';
 import type { Settings } from '../stores/config-records.ts';
@@ -81,6 +82,8 @@ export type ToThread =
   | { readonly type: 'resume' }
   /** Finish what is under way, make it durable, close, and say `stopped`. */
   | { readonly type: 'stop' }
+  /** Sources: stored for the connector since the thread was told what is stored. */
+  | { readonly type: 'signals'; readonly signals: readonly SourcePosition[] }
   | { readonly type: 'assigned'; readonly partitions: readonly AssignedPartition[] }
   | {
       readonly type: 'revoked';

@@ -1,5 +1,6 @@
 /** Puts a source task's runner together from the parts of its thread. */
 
+import type { SourcePosition } from '../../connectors/contract/source.ts';
 import { createProducer } from '../../core/client/producer.ts';
 import { openTransactionalProducer } from '../../core/client/transactional-producer.ts';
 import type { TopicFacts } from '../topics.ts';
@@ -18,10 +19,15 @@ const requestTimeoutMs = 30_000;
 
 export async function run(context: ThreadContext, onRunning: () => void): Promise<'stopped' | 'finished'> {
   const { spec, link, logger, gauges, clock, gate } = context;
+  let runner: SourceRunner | undefined;
+  const earlySignals: SourcePosition[] = [];
   link.listen((message: ToThread) => {
     if (message.type === 'pause') gate.pause();
     else if (message.type === 'resume') gate.resume();
     else if (message.type === 'stop') gate.stop();
+    else if (message.type !== 'signals') return;
+    else if (runner === undefined) earlySignals.push(...message.signals);
+    else runner.signalled(message.signals);
   });
   const connector = await loadSource(spec);
   const { connector: name, taskIndex, connectorName, limits, offsetsTopic, offsetsPartitionCount } = spec;
@@ -51,7 +57,7 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
   const onRetry = () => gauges.add('source_retries_total', 1);
   const retry = (what: string, attempt: () => Promise<unknown>) =>
     retrying(attempt, { clock, logger, longestDelayMs, what, onRetry });
-  const runner = new SourceRunner({
+  runner = new SourceRunner({
     createTask: () => connector.createTask(),
     context: {
       ...{ connector: name, taskIndex, settings: spec.settings, once: spec.once, clock, logger, gauges },
@@ -70,6 +76,7 @@ export async function run(context: ThreadContext, onRunning: () => void): Promis
     longestRetryDelayMs: limits.longestRetryDelayMs,
     onRunning,
   });
+  runner.signalled(earlySignals);
   return await runner.run();
 }
 

@@ -1,6 +1,6 @@
 /** Runs one source task: poll and build while the poll before is being written or committed, never two in flight (promises 1 and 3). */
 
-import type { SourceTask, SourceTaskContext } from '../../connectors/contract/source.ts';
+import type { SourcePosition, SourceTask, SourceTaskContext } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import { describeError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
@@ -67,6 +67,13 @@ export class SourceRunner {
         logger.warn({ reason: describeError(error) }, 'the source task failed to close');
       });
     }
+  }
+
+  /** Somebody has stored these for the task; at any time. */
+  signalled(signals: readonly SourcePosition[]): void {
+    if (signals.length === 0) return;
+    this.#options.positions.store(signals);
+    this.#task.signalled?.(signals);
   }
 
   #open(): Promise<void> {

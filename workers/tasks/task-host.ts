@@ -3,6 +3,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { TopicPartition } from '../../connectors/contract/record.ts';
 import type { SinkPosition } from '../../connectors/contract/sink.ts';
+import type { SourcePosition } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { workerErrors } from '../error-codes.ts';
@@ -110,6 +111,11 @@ export class TaskHost {
   /** Ends the task at once: what it needs outside its thread is gone. */
   fail(error: PlainError): void {
     this.#finish({ how: 'failed', error });
+  }
+
+  /** Stored for the connector since the start. */
+  signalled(signals: readonly SourcePosition[]): void {
+    this.#post({ type: 'signals', signals });
   }
 
   assigned(partitions: readonly AssignedPartition[]): void {

@@ -88,6 +88,7 @@ export class TaskRuns {
       topics: [],
       ended: host.ended.then((end) => judgeFence(end, () => runsElsewhere(task))),
       setPaused: (paused) => (paused ? host.pause() : host.resume()),
+      signalled: (signals) => host.signalled(signals),
       stop: () => host.stop(this.#stopMs),
       readsAll: () => Promise.resolve(true),
       assignment: () => [],

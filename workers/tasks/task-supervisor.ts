@@ -1,5 +1,6 @@
 /** Keeps one leased task running: starts its thread, shows its state, starts it again with growing delay when it failed. */
 
+import type { SourcePosition } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { RunState } from '../stores/status-records.ts';
@@ -11,6 +12,8 @@ import type { TaskEnd } from './task-host.ts';
 export interface TaskRun {
   readonly ended: Promise<TaskEnd>;
   setPaused(paused: boolean): void;
+  /** Requests that were stored for the connector since the run began. */
+  signalled?(signals: readonly SourcePosition[]): void;
   stop(): Promise<TaskEnd>;
 }
 

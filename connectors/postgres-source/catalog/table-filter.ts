@@ -32,6 +32,17 @@ export function nameMatcher(list: readonly string[] | undefined, setting: string
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
+export interface SignalSettings {
+  readonly 'signal.data.collection': string | undefined;
+  readonly 'signal.enabled.channels': readonly string[];
+}
+
+/** The table whose rows are signals, as `schema.table`; undefined for none. */
+export function signalTableOf(settings: SignalSettings): string | undefined {
+  const isRead = settings['signal.enabled.channels'].includes('source');
+  return isRead ? settings['signal.data.collection'] : undefined;
+}
+
 function isSystemSchema(schema: string): boolean {
   return schema.startsWith('pg_') || schema === 'information_schema';
 }

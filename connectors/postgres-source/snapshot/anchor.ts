@@ -3,7 +3,7 @@
 import type pg from 'pg';
 import { endSql } from '../wire/connect.ts';
 import { asPostgresError } from '../wire/server-errors.ts';
-import { type Fence, parseFence } from './fence.ts';
+import { type Fence, onStandby, parseFence } from './fence.ts';
 
 export interface Anchor {
   /** For `SET TRANSACTION SNAPSHOT`, as long as the anchor is not closed. */
@@ -27,12 +27,14 @@ export async function openAnchor(client: pg.Client, slotSnapshot: string | undef
     const { rows } = await client.query<Record<string, string>>(
       `SELECT pg_catalog.pg_export_snapshot() AS name, pg_catalog.pg_current_snapshot() AS seen,
         pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-          ELSE pg_catalog.pg_current_wal_insert_lsn() END, '0/0') AS lsn`,
+          ELSE pg_catalog.pg_current_wal_insert_lsn() END, '0/0') AS lsn,
+        pg_catalog.pg_is_in_recovery() AS is_standby`,
     );
-    const { name = '', seen = '', lsn = '0' } = rows[0] ?? {};
+    const { name = '', seen = '', lsn = '0', is_standby: isStandby } = rows[0] ?? {};
+    const fence = slotSnapshot === undefined ? parseFence(seen, BigInt(lsn)) : null;
     return {
       name,
-      fence: slotSnapshot === undefined ? parseFence(seen, BigInt(lsn)) : null,
+      fence: fence !== null && isStandby === 't' ? onStandby(fence) : fence,
       close: () => endSql(client),
     };
   } catch (error) {

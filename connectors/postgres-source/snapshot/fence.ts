@@ -22,6 +22,14 @@ export function parseFence(snapshot: string, endLsn: bigint): Fence {
   return { xmin: BigInt(parts[1] ?? 0), xmax: BigInt(parts[2] ?? 0), running: new Set(running.map(BigInt)), endLsn };
 }
 
+/**
+ * A standby does not say which transactions were running: what it calls seen from `xmin` on may not be. To tell a change
+ * once more is better than never.
+ */
+export function onStandby(fence: Fence): Fence {
+  return { ...fence, xmax: fence.xmin, running: new Set() };
+}
+
 /** Whether the read has seen the transaction: `transactionId` has 32 bits, as the stream gives it. */
 export function hasSeen(fence: Fence, transactionId: number): boolean {
   const full = fullId(fence.xmax, transactionId);

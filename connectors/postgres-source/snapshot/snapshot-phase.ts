@@ -169,6 +169,8 @@ export class SnapshotPhase {
     const { tables, tablesDone, share } = this.#reader.progress;
     const { gauges, clock, logger } = context;
     gauges.add('snapshot_rows_total', rows);
+    gauges.set('snapshot_rows', this.#reader.rowCount);
+    if (share > 0) gauges.set('snapshot_rows_estimated', Math.round(this.#reader.rowCount / share));
     gauges.set('snapshot_tables', tables);
     gauges.set('snapshot_tables_done', tablesDone);
     const spentS = (clock.monotonicMs() - this.#startedMs) / 1000;

@@ -9,12 +9,14 @@ import { TransactionCounter, TransactionRecords } from '../envelope/transaction-
 import type { ChangeEvents, CommitInfo, LogicalMessage, OldTuple, PrepareInfo } from '../pgoutput/events.ts';
 import { type StreamPosition, takenBefore, takenOfPrepared } from '../position.ts';
 import type { TableShape, Tuple } from '../row.ts';
+import type { ChangeWatch } from './change-watch.ts';
 import type { SeenChanges, Tables } from './tables.ts';
 
 export interface ChangeWriterOptions {
   readonly tables: Tables;
   readonly target: RecordTarget;
   readonly seen: SeenChanges;
+  readonly watch?: ChangeWatch | undefined;
   readonly envelope: EnvelopeOptions;
   /** Where the stream goes on. */
   readonly position: StreamPosition;
@@ -70,13 +72,20 @@ export class ChangeWriter implements ChangeEvents {
     return this.#commitLsn !== undefined;
   }
 
-  /** `settle` must be called before anything more is told. */
-  get isHolding(): boolean {
-    return this.#held !== undefined;
+  /** Every transaction whose commit record lies before it was told. */
+  get toldLsn(): bigint {
+    const { lsn } = this.#position;
+    return this.#commitLsn !== undefined && this.#commitLsn > lsn ? this.#commitLsn : lsn;
   }
 
-  /** Writes the update that is held, with what the table has. Rejects with `postgres/…`. */
+  /** `settle` must be called before anything more is told. */
+  get isHolding(): boolean {
+    return this.#held !== undefined || this.#options.watch?.isWaiting === true;
+  }
+
+  /** Writes the update that is held, with what the table has, and does what signals say. Rejects with `postgres/…`. */
   async settle(): Promise<void> {
+    if (this.#options.watch?.isWaiting === true) await this.#options.watch.settle();
     const held = this.#held;
     if (held === undefined) return;
     const { encoder, before, after, positions } = held;
@@ -111,6 +120,7 @@ export class ChangeWriter implements ChangeEvents {
     facts.originLsn = null;
     facts.nowUs = this.#options.nowUs();
     this.#counter?.begin(transactionId, commitLsn);
+    this.#options.watch?.begun(transactionId, commitLsn);
   }
 
   /** The position in the log of what is told next. */
@@ -187,6 +197,7 @@ export class ChangeWriter implements ChangeEvents {
 
   relation(shape: TableShape): void {
     this.#options.tables.announce(shape);
+    this.#options.watch?.relation(shape);
   }
 
   origin(name: string, lsn: bigint): void {
@@ -208,9 +219,15 @@ export class ChangeWriter implements ChangeEvents {
     const encoder = this.#options.tables.get(shape);
     const events = this.#counter === undefined || encoder === null ? 0 : encoder.eventCount(op, before, after);
     const isTaken = this.#takes(events === 0 ? undefined : `${shape.schema}.${shape.table}`, events);
-    if (encoder === null || !isTaken) return;
-    const { seen, envelope } = this.#options;
-    if (seen.isSeen(shape.tableOid, this.#facts.transactionId ?? 0)) return;
+    if (!isTaken) return;
+    const { seen, watch, envelope } = this.#options;
+    const transactionId = this.#facts.transactionId ?? 0;
+    if (watch !== undefined && op === 'c' && after !== null) watch.inserted(shape, after);
+    if (encoder === null || seen.isSeen(shape.tableOid, transactionId)) return;
+    // What makes no record stands for no row.
+    if (watch?.tableOid === shape.tableOid && encoder.eventCount(op, before, after) > 0) {
+      watch.change(op, shape, before, after, transactionId);
+    }
     const { columns } = envelope;
     if ((envelope.reselects || seen.mayLackRow(shape.tableOid)) && op === 'u' && after !== null) {
       const name = (position: number) => `${shape.schema}.${shape.table}.${shape.columns[position]?.name}`;

@@ -8,6 +8,7 @@ import { lsnText } from '../lsn.ts';
 import type { StreamPosition } from '../position.ts';
 import type { ReplicationConnection } from '../wire/replication-connection.ts';
 import { Acknowledger } from './acknowledger.ts';
+import type { ChangeWatch } from './change-watch.ts';
 import { ChangeWriter } from './change-writer.ts';
 import { ServerClock } from './server-clock.ts';
 import { Spool } from './spool.ts';
@@ -26,6 +27,7 @@ export interface ReplicationOptions {
   readonly envelope: EnvelopeOptions;
   readonly target: RecordTarget;
   readonly seen: SeenChanges;
+  readonly watch?: ChangeWatch | undefined;
   readonly hasTransactionRecords: boolean;
   readonly isMessageCaptured: (prefix: string) => boolean;
   /** Of `slot.stream.params`; they count more than ours. */
@@ -77,6 +79,11 @@ export class Replication {
   /** Of transactions that have not ended. */
   get spooledBytes(): number {
     return this.#spool.heldBytes;
+  }
+
+  /** Every transaction whose commit record lies before the position was told, and nothing is half told. */
+  hasTold(lsn: bigint): boolean {
+    return !this.writer.isHolding && (this.writer.toldLsn >= lsn || this.reader.quietLsn >= lsn);
   }
 
   /** Resolves when something has arrived, the stream has ended, `signal` aborts, `mostMs` have passed, or `orUntil` resolves. */

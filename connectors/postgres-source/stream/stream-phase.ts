@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SourceOutput, SourcePosition, SourceTaskContext } from '../../contract/source.ts';
 import type { PostgresSourceConfig } from '../config.ts';
 import { HeartbeatRecords } from '../envelope/heartbeat-records.ts';
+import type { SideReads } from '../incremental/side-reads.ts';
 import { decodePosition, type StreamPosition } from '../position.ts';
 import type { RecordSink } from '../record-sink.ts';
 import type { Session } from '../session.ts';
@@ -21,6 +22,7 @@ export interface StreamPhaseOptions {
   readonly position: StreamPosition;
   /** Changes that a snapshot has told already. */
   readonly seen: SeenChanges;
+  readonly side: SideReads;
   /** In a bounded run: where the server's log ended when it began. */
   readonly goalLsn: bigint | undefined;
   readonly spoolFolder: string;
@@ -41,6 +43,9 @@ const betweenLargePollsMs = 20;
 /** Reading that goes on for longer lets the rest of its thread have a turn. */
 const longestTurnMs = 10;
 
+/** How long a chunk that is held waits for a word of the server before it is asked again. */
+const longestSideWaitMs = 50;
+
 /** How often a position is stored that has moved without any change. */
 const idlePositionMs = 5000;
 
@@ -55,12 +60,13 @@ export class StreamPhase {
   #lastPollMs = Number.NEGATIVE_INFINITY;
   /** The last poll ended within a transaction of which it had told something. */
   #isPartTold = false;
+  #reportedChanges = 0;
   /** Room in the output below which a poll ends with the next transaction, so that none has to be held in part. */
   #enoughRoomBytes = 0;
 
   /** Starts the stream. What the server refuses comes with the first poll. */
   constructor(options: StreamPhaseOptions) {
-    const { config, context, session, tables, sink, position, seen, spoolFolder } = options;
+    const { config, context, session, tables, sink, position, seen, side, spoolFolder } = options;
     this.#options = options;
     this.#heartbeats = new HeartbeatRecords(session.envelope);
     if (config['heartbeat.interval.ms'] > 0) this.#nextHeartbeatMs = context.clock.monotonicMs();
@@ -68,6 +74,7 @@ export class StreamPhase {
     this.#stream = Replication.start({
       ...streamOptions(config, session),
       ...{ clock, position, target: sink, tables, seen, spoolFolder },
+      watch: side,
     });
   }
 
@@ -78,12 +85,12 @@ export class StreamPhase {
     const endsAtMs = clock.monotonicMs() + longestPollMs;
     const { roomBytes } = output;
     const { writer } = this.#stream;
-    const before = writer.changeCount;
+    const before = this.#recordCount;
     this.#stream.reader.isClockWanted = true;
     this.#enoughRoomBytes = context.marksTransactions ? roomBytes / 2 : 0;
     while (!signal.aborted && output.roomBytes > 0) {
       const isQuiet = await this.#read(output);
-      const hasChanges = writer.changeCount > before;
+      const hasChanges = this.#recordCount > before;
       this.#beat();
       if (this.#hasEnough(output)) break;
       if (isQuiet && !hasChanges) {
@@ -100,8 +107,8 @@ export class StreamPhase {
       if (hasChanges && busy === undefined && pauseMs <= 0) break;
       await this.#wait(pauseMs > 0 ? pauseMs : endsAtMs - nowMs, signal, busy);
     }
-    if (writer.changeCount > before) this.#lastPollMs = clock.monotonicMs();
-    const hasTold = this.#isPartTold || writer.changeCount > before;
+    if (this.#recordCount > before) this.#lastPollMs = clock.monotonicMs();
+    const hasTold = this.#isPartTold || this.#recordCount > before;
     this.#report(output, hasTold);
     this.#isPartTold = hasTold && writer.isInTransaction;
     if (!writer.isInTransaction) output.transactionEnds();
@@ -118,15 +125,28 @@ export class StreamPhase {
     }
   }
 
-  close(): Promise<void> {
-    return this.#stream.close();
+  async close(): Promise<void> {
+    await this.#options.side.close();
+    await this.#stream.close();
+  }
+
+  get #recordCount(): number {
+    return this.#stream.writer.changeCount + this.#options.side.rowCount;
   }
 
   /** Takes what is there until the output is full; true when nothing more is. */
   async #read(output: SourceOutput): Promise<boolean> {
     const { reader } = this.#stream;
-    const { clock } = this.#options.context;
+    const { side, context } = this.#options;
+    const { clock } = context;
+    side.look();
     while (output.roomBytes > 0) {
+      if (side.isActive) {
+        if (side.isWaiting) await side.settle();
+        side.advance(output, this.#hasTold);
+        if (output.roomBytes <= 0) return false;
+        if (side.holdsStream) return true;
+      }
       const step = reader.step();
       if (step === 'nothing') return true;
       if (step === 'unsettled') await reader.settle();
@@ -146,9 +166,20 @@ export class StreamPhase {
   }
 
   async #wait(leftMs: number, signal: AbortSignal, orUntil: Promise<void> | undefined): Promise<void> {
-    const dueMs = Math.min(this.#nextHeartbeatMs - this.#options.context.clock.monotonicMs(), leftMs);
-    await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)), orUntil);
+    const { side, context } = this.#options;
+    const dueMs = Math.min(this.#nextHeartbeatMs - context.clock.monotonicMs(), leftMs);
+    if (!side.isActive) {
+      await this.#stream.arrival(signal, Math.max(1, Math.ceil(dueMs)), orUntil);
+      return;
+    }
+    // A server that has nothing to send says where its log ends only when it is asked.
+    if (side.needsEnd) this.#stream.acknowledger.ask();
+    const { arrival } = side;
+    const ends = arrival === undefined ? signal : AbortSignal.any([signal, arrival]);
+    await this.#stream.arrival(ends, Math.max(1, Math.min(Math.ceil(dueMs), longestSideWaitMs)), orUntil);
   }
+
+  readonly #hasTold = (lsn: bigint): boolean => this.#stream.hasTold(lsn);
 
   /** The server's log went on without anything that is captured: its slot should move too. */
   #isIdlePositionDue(): boolean {
@@ -159,19 +190,23 @@ export class StreamPhase {
 
   #report(output: SourceOutput, hasChanges: boolean): void {
     const { writer, reader, serverClock } = this.#stream;
-    const { context, seen, storedAs } = this.#options;
+    const { context, seen, side, storedAs } = this.#options;
     const { clock, gauges } = context;
-    if (!hasChanges && !this.#isIdlePositionDue()) return;
+    const besides = side.takePositions();
+    if (!hasChanges && besides.length === 0 && !this.#isIdlePositionDue()) return;
     writer.idle(reader.quietLsn);
     reader.isAnswerWanted = false;
     const position = writer.positionNow();
     const { partition, offset } = storedAs(position);
     output.position(partition, offset);
+    for (const each of besides) output.position(each.partition, each.offset);
     seen.passed(position.lsn);
     this.#storedLsn = position.lsn;
     this.#nextIdleMs = clock.monotonicMs() + idlePositionMs;
-    // Without a change there was none left to tell.
-    const lagMs = hasChanges ? serverClock.at(clock.nowMs()) - writer.sourceTimeUs / 1000 : 0;
+    // Without a change there was none left to tell; rows that are read beside the stream are none.
+    const hasTold = this.#isPartTold || writer.changeCount > this.#reportedChanges;
+    this.#reportedChanges = writer.changeCount;
+    const lagMs = hasTold ? serverClock.at(clock.nowMs()) - writer.sourceTimeUs / 1000 : 0;
     gauges.set('source_lag_ms', Math.max(0, Math.floor(lagMs)));
   }
 
@@ -189,8 +224,8 @@ export class StreamPhase {
   }
 
   #isFinished(): boolean {
-    const { goalLsn } = this.#options;
-    if (goalLsn === undefined) return false;
+    const { goalLsn, side } = this.#options;
+    if (goalLsn === undefined || side.isActive) return false;
     const { reader, writer, acknowledger } = this.#stream;
     if (reader.quietLsn >= goalLsn || writer.position.lsn >= goalLsn) return true;
     // A server that has nothing to send says where its log ends only when it is asked.

@@ -5,7 +5,10 @@ import type { PostgresSourceConfig } from '../config.ts';
 import type { Session } from '../session.ts';
 import type { ReplicationOptions } from './replication.ts';
 
-type FromSettings = Omit<ReplicationOptions, 'clock' | 'position' | 'target' | 'tables' | 'seen' | 'spoolFolder'>;
+type FromSettings = Omit<
+  ReplicationOptions,
+  'clock' | 'position' | 'target' | 'tables' | 'seen' | 'watch' | 'spoolFolder'
+>;
 
 /** Of transactions that have not ended, before they go to files. */
 const spoolMemoryBytes = 32 * 1024 * 1024;

@@ -71,6 +71,18 @@ export function isLockTimeout(error: unknown): boolean {
 const untrusted =
   /^ERR_TLS_CERT|^CERT_|SELF_SIGNED_CERT|^UNABLE_TO_(GET|VERIFY|DECRYPT)|^(INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)$/;
 
+/** Classes of SQLSTATE that say nothing against asking again: connections, rollbacks, resources, locks, shutdowns. */
+const transientClasses = ['08', '40', '53', '55', '57', '58'];
+
+/** Whether asking again may help: the connection broke, or the server was not able to answer for now. */
+export function isTransient(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error;
+  if (cause === undefined || cause instanceof TypeError || cause instanceof RangeError) return false;
+  const { code = '' } = failureOf(cause);
+  const isState = /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
+  return !isState || transientClasses.includes(code.slice(0, 2));
+}
+
 function kindOf(code: string, message: string): Kind {
   // What the driver says where TLS is required, and what a pooler says that passes neither replication nor settings on.
   if (untrusted.test(code) || /does not support SSL|unsupported startup parameter/.test(message)) return 'refused';

@@ -97,7 +97,7 @@ describe('configurations for Debezium', () => {
       'snapshot.fetch.size': '1000',
       'schema.refresh.mode': 'columns_diff_exclude_unchanged_toast',
       'extended.headers.enabled': 'true',
-      'signal.data.collection': 'public.debezium_signal',
+      'incremental.snapshot.watermarking.strategy': 'insert_delete',
       'read.only': 'true',
       'database.tcpKeepAlive': 'true',
     };
@@ -147,6 +147,7 @@ describe('what is refused', () => {
     [{ 'message.key.columns': 'public.orders' }, ['bad-value message.key.columns']],
     [{ 'skipped.operations': 'c,x' }, ['bad-value skipped.operations']],
     [{ 'slot.name': 'My-Slot' }, ['bad-value slot.name']],
+    [{ 'signal.enabled.channels': 'source,pigeon' }, ['bad-value signal.enabled.channels']],
     [{ 'signal.kafka.topic': 'signals' }, ['unsupported-key signal.kafka.topic']],
     [{ 'database.initial.statements': 'SET x = 1' }, ['unsupported-key database.initial.statements']],
     [{ 'slot.stream.params': 'origin' }, ['bad-value slot.stream.params']],

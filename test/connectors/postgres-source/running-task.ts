@@ -89,6 +89,14 @@ export class RunningTask {
     }
   }
 
+  /** A request, stored for the task as REST stores it, and told. */
+  async request(name: string, type: string, data: unknown): Promise<void> {
+    const output = new MemoryOutput(0);
+    output.position({ signal: name }, { id: name, type, data: JSON.stringify(data) });
+    this.store.take(output);
+    this.#task?.signalled?.(output.positions);
+  }
+
   async stop(): Promise<void> {
     await this.#task?.close();
     this.#task = undefined;

@@ -366,6 +366,37 @@ describe('everything else', () => {
     expect((await validate({ ...source('v'), 'connector.class': 'collecting' })).status).toBe(400);
   });
 
+  test('signals are stored, taken once by the task that runs or the next one, and refused where nobody takes any', async () => {
+    await create(source('heeding'));
+    const send = (name: string, body: unknown) => rest('POST', `/connectors/${name}/signals`, body);
+    const waiting = async () => {
+      const { offsets } = (await rest('GET', '/connectors/heeding/offsets')).body;
+      return offsets.filter(({ partition }: { partition: object }) => 'signal' in partition).length;
+    };
+    const sent = await send('heeding', { id: 'a', type: 'log', data: { message: 'x' } });
+    expect(sent).toMatchObject({ status: 202, body: { id: 'a', type: 'log' } });
+    await create(sink('heard', 'heeding-topic'));
+    const told = async () => (await world.collected('heard.out')).filter((value) => value.startsWith('signal'));
+    await until(told, (values) => values.length > 0);
+    expect(await told()).toEqual(['signal log {"message":"x"}']);
+    await until(waiting, (count) => count === 0);
+    await rest('PUT', '/connectors/heeding/stop');
+    await until(
+      () => world.worker.herder.tasks().length,
+      (count) => count === 1,
+    );
+    expect((await send('heeding', { type: 'pause-snapshot' })).body.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await waiting()).toBe(1);
+    await rest('PUT', '/connectors/heeding/resume');
+    await until(told, (values) => values.length === 2);
+    await until(waiting, (count) => count === 0);
+    expect((await told())[1]).toBe('signal pause-snapshot null');
+    expect((await send('heard', { type: 'log' })).status).toBe(400);
+    expect((await send('nobody', { type: 'log' })).status).toBe(404);
+    expect((await send('heeding', { type: 1 })).status).toBe(400);
+    expect((await send('heeding', { type: 'log', data: [] })).status).toBe(400);
+  });
+
   test('67: topics a connector used', async () => {
     await create(source('topical'));
     const topics = () => rest('GET', '/connectors/topical/topics');
