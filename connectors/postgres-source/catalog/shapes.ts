@@ -19,7 +19,8 @@ export async function tableShape(
 ): Promise<TableShape | undefined> {
   const rows = await sql.query(
     `SELECT a.attname AS name, a.atttypid AS type, a.atttypmod AS modifier, a.attgenerated AS generated,
-        EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey::int2[])
+        EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid
+          AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
           AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END)
           OR c.relreplident = 'f' AS is_key
       FROM pg_catalog.pg_class c

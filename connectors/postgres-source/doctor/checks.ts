@@ -2,12 +2,14 @@
 
 import type { Finding } from '../../contract/finding.ts';
 import type { CatalogTable } from '../catalog/captured-tables.ts';
+import type { TableKeys } from '../catalog/key-facts.ts';
 import { quoteName, quoteTable } from '../catalog/names.ts';
 import type { Publication } from '../catalog/publications.ts';
 import type { ServerFacts } from '../catalog/server-facts.ts';
-import type { Operation } from '../envelope/change.ts';
+import type { KeyRule } from '../columns/key-columns.ts';
 import { planPublication, unpublished } from '../publication/plan.ts';
 import type { SlotState } from '../slot/slot-state.ts';
+import { keyFindings } from './key-checks.ts';
 
 interface Examination {
   readonly server: ServerFacts;
@@ -18,6 +20,9 @@ interface Examination {
   readonly slot: SlotState | undefined;
   readonly wish: Parameters<typeof planPublication>[1];
   readonly slotName: string;
+  /** Of the tables, by object id. */
+  readonly keys: ReadonlyMap<number, TableKeys>;
+  readonly keyRule: KeyRule;
 }
 
 const gibibyte = 2 ** 30;
@@ -197,11 +202,17 @@ function publicationFindings({ publication, wish, server }: Examination): Findin
   ];
 }
 
-function tableFindings({ tables, server, wish }: Examination): Finding[] {
+function tableFindings({ tables, server, wish, keys, keyRule }: Examination): Finding[] {
   if (tables.length === 0) {
     return [warning('tables', 'no table is captured: check table.include.list and schema.include.list')];
   }
-  const found = tables.flatMap((table) => [...rightFindings(table, server), ...identityFindings(table, wish)]);
+  // What is skipped is not published, and needs no identity.
+  const { skippedOperations } = wish;
+  const needsIdentity = !skippedOperations.has('u') || !skippedOperations.has('d');
+  const found = tables.flatMap((table) => [
+    ...rightFindings(table, server),
+    ...(needsIdentity ? [...identityFindings(table), ...keyFindings(table, keys.get(table.oid), keyRule)] : []),
+  ]);
   return found.length > 0 ? found : [ok('tables', `${tables.length} captured, each readable and with an identity`)];
 }
 
@@ -223,11 +234,10 @@ function rightFindings(table: CatalogTable, { role }: ServerFacts): Finding[] {
   ];
 }
 
-function identityFindings(table: CatalogTable, { skippedOperations }: { skippedOperations: ReadonlySet<Operation> }) {
+function identityFindings(table: CatalogTable): Finding[] {
   const subject = `${table.schema}.${table.table}`;
   const isIdentified = table.identity === 'default' ? table.hasPrimaryKey : table.identity !== 'nothing';
-  // What is skipped is not published, and needs no identity.
-  if (isIdentified || (skippedOperations.has('u') && skippedOperations.has('d'))) return [];
+  if (isIdentified) return [];
   const why = table.identity === 'nothing' ? 'its replica identity is NOTHING' : 'it has no primary key';
   const message = `${why}: once it is published, the server refuses to update and delete its rows`;
   return [warning(subject, message, [`ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY FULL`])];

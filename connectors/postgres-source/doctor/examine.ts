@@ -2,10 +2,12 @@
 
 import type { Finding } from '../../contract/finding.ts';
 import { catalogTables, tablesToPublish } from '../catalog/captured-tables.ts';
+import { tableKeys } from '../catalog/key-facts.ts';
 import { publication } from '../catalog/publications.ts';
 import { serverFacts } from '../catalog/server-facts.ts';
 import { sqlOver } from '../catalog/sql.ts';
 import { tableFilter } from '../catalog/table-filter.ts';
+import { keyRule, noKeyRule } from '../columns/key-columns.ts';
 import { definition } from '../config.ts';
 import type { Operation } from '../envelope/change.ts';
 import { connectOptions } from '../session.ts';
@@ -25,6 +27,7 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
     const filter = tableFilter(config);
     const tables = all.filter(({ schema, table }) => filter.isCaptured(schema, table));
     const skipped = config['skipped.operations'].filter((each): each is Operation => each !== 'none');
+    const keyColumns = config['message.key.columns'];
     return findings({
       server,
       database: connect.database,
@@ -32,6 +35,11 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
       publication: await publication(sql, config['publication.name'], server.version),
       slot: await readSlot(sql, config['slot.name']),
       slotName: config['slot.name'],
+      keys: await tableKeys(
+        sql,
+        tables.map(({ oid }) => oid),
+      ),
+      keyRule: keyColumns === undefined ? noKeyRule : keyRule(keyColumns),
       wish: {
         name: config['publication.name'],
         mode: server.isStandby ? 'disabled' : config['publication.autocreate.mode'],

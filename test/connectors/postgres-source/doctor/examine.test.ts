@@ -99,6 +99,27 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await bad({ ...settings, 'table.include.list': 'public.nothing' })).toEqual(['warning tables']);
   });
 
+  test('finds keys of records that a delete does not tell', async () => {
+    await server.query('CREATE SCHEMA k');
+    for (const table of ['by_key', 'by_index', 'full', 'covering']) {
+      await server.query(
+        `CREATE TABLE k.${table} (id int, u int NOT NULL UNIQUE, v text, PRIMARY KEY (id) INCLUDE (v))`,
+      );
+    }
+    await server.query('ALTER TABLE k.by_index REPLICA IDENTITY USING INDEX by_index_u_key');
+    await server.query('ALTER TABLE k.full REPLICA IDENTITY FULL');
+    const settings = { 'database.url': server.url, 'schema.include.list': 'k', 'publication.name': `keys_${version}` };
+    expect(await bad(settings)).toEqual(['warning k.by_index']);
+    expect(await fixes(settings)).toEqual(['ALTER TABLE "k"."by_index" REPLICA IDENTITY DEFAULT']);
+    const keys = { ...settings, 'message.key.columns': 'k.(by.*|full):u;k.covering:gone' };
+    expect(await bad(keys)).toEqual(['warning k.by_key', 'warning k.covering']);
+    expect(await fixes(keys)).toEqual(['ALTER TABLE "k"."by_key" REPLICA IDENTITY FULL']);
+    for (const statement of await fixes(keys)) await server.query(statement);
+    expect(await bad(keys)).toEqual(['warning k.covering']);
+    expect(await bad({ ...keys, 'skipped.operations': 'u,d' })).toEqual([]);
+    await server.query('DROP SCHEMA k CASCADE');
+  });
+
   test('says why it cannot ask', async () => {
     await expect(bad({ ...asReader, 'database.password': 'wrong' })).rejects.toMatchObject({
       code: 'postgres/refused',
