@@ -129,8 +129,7 @@ export class PostgresSourceTask implements SourceTask {
       output.position(partition, offset);
     }
     const isDone = await snapshot.poll(this.#noting(output), signal);
-    // Rows are read, not changed: nothing of them belongs together.
-    output.transactionEnds();
+    if (snapshot.isBetweenParts) output.transactionEnds();
     if (!isDone) return 'more';
     await snapshot.close();
     this.#snapshot = undefined;

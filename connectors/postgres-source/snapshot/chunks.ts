@@ -51,6 +51,11 @@ export class TableChunks {
     return this.#done >= this.count;
   }
 
+  /** Parts that are not finished. */
+  get left(): number {
+    return this.count - this.#done - this.#read.size;
+  }
+
   /** From 0 to 1. */
   get share(): number {
     return this.count === 0 ? 1 : (this.#done + this.#read.size) / this.count;
@@ -69,7 +74,7 @@ export class TableChunks {
     return this.#next < this.count;
   }
 
-  /** All rows of the part are taken. */
+  /** All rows of the part are given out. */
   finish({ index }: Chunk): void {
     this.#read.add(index);
     while (this.#read.delete(this.#done)) this.#done++;

@@ -30,6 +30,8 @@ export class Lane {
   #copy: CopyOut | undefined;
   #table: TableRead | undefined;
   #chunk: Chunk | undefined;
+  /** Of the part: its last row is known as such then. */
+  #hasRows = false;
   #isBusy = false;
   #isInTransaction = false;
   #failure: unknown;
@@ -48,6 +50,11 @@ export class Lane {
     return this.#copy?.isLast === true;
   }
 
+  /** The part of that row. */
+  get chunk(): Chunk | undefined {
+    return this.#chunk;
+  }
+
   get isIdle(): boolean {
     return !this.#isBusy && this.#copy === undefined;
   }
@@ -56,15 +63,21 @@ export class Lane {
   next(): Tuple | null {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#copy === undefined) {
-      if (!this.#isBusy) this.#begin();
+      this.begin();
       return null;
     }
     const row = this.#take(this.#copy);
+    if (row !== null) this.#hasRows = true;
     if (row !== null || !this.#copy.isDone) return row;
-    if (this.#chunk !== undefined) this.#table?.finish(this.#chunk);
+    if (this.#chunk !== undefined && !this.#hasRows) this.#table?.finish(this.#chunk);
     this.#copy = undefined;
-    this.#begin();
+    this.begin();
     return null;
+  }
+
+  /** Reads ahead: `next` will have rows of the next part, if there is one. */
+  begin(): void {
+    if (this.isIdle) this.#begin();
   }
 
   async close(): Promise<void> {
@@ -113,6 +126,7 @@ export class Lane {
     const chunk = table.take();
     if (chunk === null) return;
     this.#chunk = chunk;
+    this.#hasRows = false;
     const { text, width } = table.statement(chunk);
     this.#copy = new CopyOut(await this.#connection(), text, width, () => this.#options.onReady());
   }

@@ -27,9 +27,8 @@ export class LastRows<R extends { readonly tableOid: number }> {
     return this.#held.size === 0 && this.#placed.length === 0;
   }
 
-  /** Added, and not given yet. */
-  get waiting(): R[] {
-    return [...this.#held.values(), ...this.#placed.map(({ row }) => row)];
+  get held(): Iterable<R> {
+    return this.#held.values();
   }
 
   /** `next` has one. */

@@ -25,7 +25,7 @@ const longestPollMs = 1000;
 
 export interface SnapshotPhaseOptions {
   readonly config: PostgresSourceConfig;
-  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges' | 'storedPositions'>;
+  readonly context: Pick<SourceTaskContext, 'clock' | 'logger' | 'gauges' | 'storedPositions' | 'marksTransactions'>;
   /** As in the source partition of the stream. */
   readonly serverName: string;
   readonly server: ServerFacts;
@@ -55,6 +55,10 @@ export class SnapshotPhase {
   readonly #begunTables = new Set<number>();
   #isMarked = false;
   #completedMs: number | undefined;
+  /** The last poll ended within a part. */
+  #isPartTold = false;
+  /** Room in the output below which a poll ends with the next part, so that none has to be held in part. */
+  #enoughRoomBytes = 0;
   #shape: TableShape | undefined;
   #encoder: TableEncoder | undefined;
 
@@ -88,6 +92,7 @@ export class SnapshotPhase {
       laneCount: config['snapshot.max.threads'],
       chunkBytes: server.version >= rangesSince ? config['snapshot.chunk.bytes'] : 0,
       blockBytes: server.blockBytes,
+      keepsParts: context.marksTransactions,
     });
     context.logger.info({ tables: reader.progress.tables, isNew }, 'the snapshot begins');
     return new SnapshotPhase(options, reader, encoders);
@@ -105,13 +110,15 @@ export class SnapshotPhase {
       return false;
     }
     const before = this.#reader.rowCount;
+    this.#enoughRoomBytes = output.roomBytes / 2;
     // One for all waits of the poll: there are thousands in a second.
     const ends = AbortSignal.any([signal, AbortSignal.timeout(longestPollMs)]);
     while (!ends.aborted && output.roomBytes > 0 && !this.#reader.isDone) {
       this.#append(output);
-      if (output.roomBytes <= 0 || this.#reader.isDone) break;
+      if (this.#hasEnough(output) || this.#reader.isDone) break;
       await this.#reader.arrival(ends);
     }
+    this.#isPartTold = !this.isBetweenParts;
     return this.#report(output, this.#reader.rowCount - before);
   }
 
@@ -121,6 +128,11 @@ export class SnapshotPhase {
     const leftMs = completedMs + this.#options.config['streaming.delay.ms'] - clock.monotonicMs();
     if (leftMs > 0) await clock.sleep(Math.min(leftMs, longestPollMs), signal).catch(() => {});
     return leftMs <= longestPollMs && !signal.aborted;
+  }
+
+  /** No part of a table was told in part, or nobody asked for that: what was read may become visible. */
+  get isBetweenParts(): boolean {
+    return !this.#options.context.marksTransactions || this.#reader.isBetweenParts;
   }
 
   close(): Promise<void> {
@@ -140,8 +152,15 @@ export class SnapshotPhase {
       }
       if (place !== 'within') facts.snapshot = lastMarker(place, facts.snapshot);
       this.#encoder?.encode(facts, null, row, target);
-      if (output.roomBytes <= 0) return;
+      if (this.#hasEnough(output)) return;
     }
+  }
+
+  /** The output is full, or the poll is better ended than filled. */
+  #hasEnough(output: SourceOutput): boolean {
+    if (output.roomBytes <= 0) return true;
+    if (!this.#options.context.marksTransactions || !this.#reader.isBetweenParts) return false;
+    return this.#isPartTold || output.roomBytes < this.#enoughRoomBytes;
   }
 
   #first(tableOid: number): 'first' | 'first_in_data_collection' {

@@ -5,10 +5,12 @@ import type { Clock } from '../../../core/base/clock.ts';
 import type { SourceOffset } from '../../contract/record.ts';
 import type { TableShape, Tuple } from '../row.ts';
 import { type Anchor, openAnchor } from './anchor.ts';
+import type { Chunk } from './chunks.ts';
 import { Lane } from './lane.ts';
 import { LastRows, type RowPlace } from './last-rows.ts';
+import { SnapshotTables, type TableOffset } from './snapshot-tables.ts';
 import type { SnapshotSource } from './sources.ts';
-import { type TablePlan, TableRead } from './table-read.ts';
+import type { TablePlan, TableRead } from './table-read.ts';
 
 export interface SnapshotOptions {
   /** A connection of its own, with the settings that decide how values are printed. */
@@ -29,12 +31,8 @@ export interface SnapshotOptions {
   /** `snapshot.chunk.bytes`; 0 where the server cannot read a range of blocks (before version 14). */
   readonly chunkBytes: number;
   readonly blockBytes: number;
-}
-
-export interface TableOffset {
-  /** `schema.table` of where the rows lie. */
-  readonly table: string;
-  readonly offset: SourceOffset;
+  /** Rows of a part are given out one behind the other, and never in between those of another one. */
+  readonly keepsParts: boolean;
 }
 
 interface TableRow {
@@ -43,6 +41,9 @@ interface TableRow {
   readonly tableOid: number;
   /** Stays valid until its lane has given another one of the same part. */
   readonly tuple: Tuple;
+  /** Its part. */
+  readonly chunk: Chunk;
+  readonly isLastOfPart: boolean;
 }
 
 /**
@@ -53,18 +54,16 @@ interface TableRow {
  */
 export class SnapshotReader {
   readonly #options: SnapshotOptions;
-  #tables: TableRead[] = [];
+  readonly #tables = new SnapshotTables();
   #lanes: Lane[] = [];
   #anchor: Anchor | undefined;
   #momentEndsMs = Number.POSITIVE_INFINITY;
   /** Something is read as of this moment: however short it is, it gets on. */
   #isMomentUsed = false;
   #at = 0;
-  /** By the object id that their changes report. */
-  #groups = new Map<number, TableRead[]>();
-  readonly #lastRows = new LastRows<TableRow>((oid) => {
-    return this.#groups.get(oid)?.every(({ state }) => state === 'done') === true;
-  });
+  readonly #lastRows = new LastRows<TableRow>((oid) => this.#tables.isRead(oid));
+  /** With `keepsParts`: whose part has begun; the others wait. */
+  #openLane: Lane | undefined;
   #shape: TableShape | undefined;
   #wake: (() => void) | undefined;
   #isReady = false;
@@ -74,6 +73,8 @@ export class SnapshotReader {
   rowCount = 0;
   /** Of the row that `next` gave last: whether it is the last one of its table, or of all. */
   place: RowPlace = 'within';
+  /** No part is given out in part, apart from those whose size has no bound. Means something with `keepsParts` alone. */
+  isBetweenParts = true;
 
   private constructor(options: SnapshotOptions) {
     this.#options = options;
@@ -98,51 +99,87 @@ export class SnapshotReader {
   }
 
   get isDone(): boolean {
-    return this.#again === undefined && this.#areTablesDone && this.#lastRows.isEmpty;
+    return this.#again === undefined && this.#tables.areDone;
   }
 
   /** The next row, valid until the next call; null when none is here. Throws what the server or the connection says. */
   next(): Tuple | null {
     if (this.#failure !== undefined) throw this.#failure;
     const placed = this.#lastRows.next();
-    if (placed !== undefined) return this.#give(placed.row.table, placed.row.tuple, placed.place);
+    if (placed !== undefined) return this.#give(placed.row, placed.place);
     for (let tries = 0; tries < this.#lanes.length; tries++) {
       const lane = this.#lanes[this.#at];
-      const tuple = lane?.next() ?? null;
-      const table = lane?.table;
-      if (tuple !== null && table !== undefined) {
-        if (lane?.isLastOfPart !== true && this.#lastRows.isEmpty) return this.#give(table, tuple, 'within');
-        this.#lastRows.add({ table, tuple, tableOid: table.source.reported.oid }, lane?.isLastOfPart === true);
-        return this.next();
-      }
+      const tuple = lane === undefined ? null : this.#nextOf(lane);
+      if (tuple !== null) return tuple;
+      if (this.#lastRows.hasPlaced) return this.next();
       this.#at = (this.#at + 1) % this.#lanes.length;
     }
     this.#isReady = false;
-    if (!this.#lastRows.isEmpty && this.#hasPlaced()) return this.next();
+    if (!this.#lastRows.isEmpty) this.#placeHeld();
+    if (this.#lastRows.hasPlaced) return this.next();
     if (this.#again === undefined && this.#needsLaterMoment()) this.#takeLaterMoment();
     return null;
   }
 
-  #give(table: TableRead, tuple: Tuple, place: RowPlace): Tuple {
+  /** null also where what came is placed or held back. */
+  #nextOf(lane: Lane): Tuple | null {
+    if (this.#options.keepsParts && this.#mustWait(lane)) {
+      lane.begin();
+      return null;
+    }
+    for (let tuple = lane.next(); tuple !== null; tuple = lane.next()) {
+      const { table, chunk, isLastOfPart } = lane;
+      if (table === undefined || chunk === undefined) throw new Error('a row came out of no part');
+      this.#openLane = isLastOfPart ? undefined : lane;
+      if (!isLastOfPart && this.#lastRows.isEmpty) return this.#count(table, tuple, chunk, 'within');
+      if (isLastOfPart) table.holdBack();
+      this.#lastRows.add({ table, tuple, tableOid: table.source.reported.oid, chunk, isLastOfPart }, isLastOfPart);
+      if (this.#lastRows.hasPlaced) return null;
+    }
+    return null;
+  }
+
+  #give({ table, tuple, chunk, isLastOfPart }: TableRow, place: RowPlace): Tuple {
+    this.#count(table, tuple, chunk, place);
+    if (!isLastOfPart) return tuple;
+    this.isBetweenParts = true;
+    table.giveOut(chunk);
+    return tuple;
+  }
+
+  #count(table: TableRead, tuple: Tuple, chunk: Chunk, place: RowPlace): Tuple {
     if (table.plan === undefined) throw new Error(`${table.name} was not looked at`);
     this.#shape = table.plan.shape;
     table.hasGivenRows = true;
     this.rowCount++;
     this.place = place;
+    this.isBetweenParts = chunk.toBlock === null;
     return tuple;
   }
 
-  /** Nothing is here: whether rows that were held back can go. */
-  #hasPlaced(): boolean {
-    const isOver = this.#again === undefined && this.#areTablesDone;
-    if (isOver) this.#lastRows.end();
-    // A table that was written anew tells all of it once more.
-    else this.#lastRows.giveUp(({ table }) => table.state === 'again');
-    return this.#lastRows.hasPlaced;
+  /** Behind the end of a part its own table goes on: what comes there tells whether a row is the last one. */
+  #mustWait(lane: Lane): boolean {
+    if (this.#openLane !== undefined) return lane !== this.#openLane;
+    const [held] = this.#lastRows.held;
+    return (
+      held !== undefined && !this.#tables.isRead(held.tableOid) && lane.table?.source.reported.oid !== held.tableOid
+    );
   }
 
-  get #areTablesDone(): boolean {
-    return this.#tables.every(({ state }) => state === 'done');
+  /** Nothing is here: rows that were held back go, where nothing more can tell of them. */
+  #placeHeld(): void {
+    if (this.#again !== undefined) return;
+    if (this.#tables.areRead) {
+      this.#lastRows.end();
+      return;
+    }
+    const isOver = this.#needsLaterMoment();
+    const isAtRest = (oid: number) =>
+      this.#lanes.every(({ isIdle, table }) => isIdle || table?.source.reported.oid !== oid);
+    this.#lastRows.giveUp(({ table, tableOid }) => {
+      if (isOver) return !table.isRead;
+      return this.#options.keepsParts && !this.#tables.isRead(tableOid) && isAtRest(tableOid);
+    });
   }
 
   /** Resolves when `next` may have something, the snapshot is done, or `signal` aborts. */
@@ -159,22 +196,11 @@ export class SnapshotReader {
 
   /** What has changed since the last call, for the rows given out so far. */
   takeOffsets(): TableOffset[] {
-    // By name: a later moment has tables of its own.
-    const waiting = new Set(this.#lastRows.waiting.map(({ table }) => table.name));
-    return this.#tables.flatMap((table) => {
-      // Its offset tells of a row that is not given out.
-      if (waiting.has(table.name)) return [];
-      const offset = table.takeOffset();
-      return offset === undefined ? [] : [{ table: table.name, offset }];
-    });
+    return this.#tables.takeOffsets();
   }
 
-  /** How far it is: tables, and the share of the bytes of those that were looked at. */
-  get progress(): { readonly tables: number; readonly tablesDone: number; readonly share: number } {
-    const blocks = this.#tables.reduce((sum, table) => sum + table.blocks, 0);
-    const read = this.#tables.reduce((sum, table) => sum + table.blocks * table.share, 0);
-    const tablesDone = this.#tables.filter(({ state }) => state === 'done').length;
-    return { tables: this.#tables.length, tablesDone, share: blocks === 0 ? 1 : read / blocks };
+  get progress(): SnapshotTables['progress'] {
+    return this.#tables.progress;
   }
 
   async close(): Promise<void> {
@@ -189,16 +215,7 @@ export class SnapshotReader {
     this.#anchor = anchor;
     this.#momentEndsMs = clock.monotonicMs() + longestMomentMs;
     this.#isMomentUsed = false;
-    const known = new Map(this.#tables.map((table) => [table.name, table]));
-    this.#tables = (await sources()).map((source) => {
-      const name = `${source.stored.schema}.${source.stored.table}`;
-      const earlier = known.get(name);
-      if (earlier?.state === 'done') return earlier;
-      const table = new TableRead({ source, stored: stored.get(name), chunkBlocks });
-      table.hasGivenRows ||= earlier?.hasGivenRows === true;
-      return table;
-    });
-    this.#groups = Map.groupBy(this.#tables, ({ source }) => source.reported.oid);
+    this.#tables.begin(await sources(), stored, chunkBlocks);
     this.#lanes = Array.from({ length: laneCount }, () => {
       return new Lane({
         connect,
@@ -214,12 +231,10 @@ export class SnapshotReader {
     this.#ready();
   }
 
-  /** A table nobody has looked at is one connection's until its parts are known. */
   #choose(): TableRead | undefined {
     if (this.#isMomentOver) return undefined;
-    const table = this.#tables.find((each) => each.state === 'new' || (each.state === 'reading' && each.hasParts));
+    const table = this.#tables.choose();
     this.#isMomentUsed ||= table !== undefined;
-    if (table?.state === 'new') table.state = 'opening';
     return table;
   }
 
@@ -231,14 +246,12 @@ export class SnapshotReader {
   #needsLaterMoment(): boolean {
     if (!this.#lanes.every(({ isIdle }) => isIdle)) return false;
     // What was written anew looks empty to those that began before.
-    const isMore = this.#tables.some(({ state, hasParts }) => state === 'new' || hasParts);
-    return (this.#isMomentOver && isMore) || this.#tables.some(({ state }) => state === 'again');
+    return (this.#isMomentOver && this.#tables.haveParts) || this.#tables.areToBeReadAgain;
   }
 
   /** Parts that were read stay read; a table that was written anew begins from its first. */
   #takeLaterMoment(): void {
-    const reading = this.#tables.filter(({ state }) => state === 'reading');
-    const offsets = new Map(reading.map(({ name, offset }) => [name, offset]));
+    const { offsets } = this.#tables;
     this.#again = this.#end()
       .then(() => this.#begin(undefined, offsets))
       .catch((error: unknown) => {

@@ -31,6 +31,9 @@ export class TableRead {
   readonly #stored: SourceOffset | undefined;
   readonly #chunkBlocks: number;
   #chunks: TableChunks | undefined;
+  /** Parts that are read, and whose last row is held back. */
+  #heldBack = 0;
+  #isGone = false;
   #hasNews = false;
   #fence: Fence | null = null;
   /** Behind everything a later moment has seen; undefined while all rows are of one. */
@@ -77,6 +80,11 @@ export class TableRead {
     return this.#chunks?.hasMore === true;
   }
 
+  /** Everything is read, though some of it may be held back. */
+  get isRead(): boolean {
+    return this.state === 'done' || this.#isGone || (this.state === 'reading' && this.#chunks?.left === this.#heldBack);
+  }
+
   take(): Chunk | null {
     return this.#chunks?.take() ?? null;
   }
@@ -89,6 +97,17 @@ export class TableRead {
     };
   }
 
+  /** All rows of a part are read, and the last of them waits: only with it the part is finished. */
+  holdBack(): void {
+    this.#heldBack++;
+  }
+
+  /** What was held back of the part is given out. */
+  giveOut(chunk: Chunk): void {
+    this.#heldBack--;
+    this.finish(chunk);
+  }
+
   finish(chunk: Chunk): void {
     this.#chunks?.finish(chunk);
     this.#settle();
@@ -96,8 +115,8 @@ export class TableRead {
 
   /** The table is gone: nothing more is to be read. */
   giveUp(): void {
-    this.state = 'done';
-    this.#hasNews = true;
+    this.#isGone = true;
+    this.#settle();
   }
 
   /** It must be read from its beginning, at another moment. */
@@ -128,5 +147,6 @@ export class TableRead {
   #settle(): void {
     this.#hasNews = true;
     if (this.state === 'reading' && this.#chunks?.isDone) this.state = 'done';
+    if (this.#isGone && this.#heldBack === 0) this.state = 'done';
   }
 }

@@ -38,6 +38,7 @@ export function openReader(
     laneCount: 1,
     chunkBytes: 2 ** 16,
     blockBytes: 8192,
+    keepsParts: false,
     ...more,
   });
 }

@@ -37,12 +37,15 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       room = 1 << 20,
       isNew = false,
       slot = '',
+      marksTransactions = false,
     }: {
       settings?: Record<string, string>;
       polls?: number;
       room?: number;
       isNew?: boolean;
       slot?: string;
+      /** Stores only what ends with a whole part. */
+      marksTransactions?: boolean;
     } = {},
   ): Promise<{ isComplete: boolean; gauges: MemoryGauges }> {
     const config = definition.require({
@@ -61,7 +64,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       taskIndex: 0,
       settings: {},
       once: false,
-      marksTransactions: false,
+      marksTransactions,
       clock,
       logger,
       gauges,
@@ -88,12 +91,14 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       lsn: made?.consistentLsn ?? 7n,
       finalPosition: () => ({ partition: { server: 'p' }, offset: { lsn: 7 } }),
     });
+    const held: MemoryOutput[] = [];
     try {
       for (let i = 0; i < polls; i++) {
         const output = new MemoryOutput(room);
         target.open(output, clock.nowMs());
         const isComplete = await phase.poll(output, new AbortController().signal);
-        store.take(output);
+        held.push(output);
+        if (phase.isBetweenParts) for (const each of held.splice(0)) store.take(each);
         if (isComplete) return { isComplete, gauges };
       }
       return { isComplete: false, gauges };
@@ -212,6 +217,25 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     await run(store, { settings });
     expect(lasts()).toEqual([store.records.length - 1]);
   });
+
+  test.each(['1', '3'])(
+    'tells no row twice where parts are written whole, however often it is interrupted, over %s connections',
+    async (threads) => {
+      const store = new SourceStore();
+      const settings = { 'snapshot.max.threads': threads };
+      let runs = 0;
+      for (let isComplete = false; !isComplete; runs += 1) {
+        ({ isComplete } = await run(store, { settings, polls: 9 + runs, room: 40_000, marksTransactions: true }));
+      }
+      expect(runs).toBeGreaterThan(4);
+      const rows = values(store).map(({ source, after }) => `${source.table} ${after.id}`);
+      expect(rows).toHaveLength(5002);
+      expect(new Set(rows).size).toBe(5002);
+      const marks = values(store).map(({ source }) => source.snapshot);
+      expect(marks.filter((mark) => mark === 'last')).toHaveLength(1);
+      expect(marks.at(-1)).toBe('last');
+    },
+  );
 
   test('reads what the settings and the publication say of a table', async () => {
     const store = new SourceStore();

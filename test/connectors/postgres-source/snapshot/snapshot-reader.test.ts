@@ -68,6 +68,39 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(reader.rowCount).toBe(before.length);
   });
 
+  test('rows of a part are not mixed with those of others where they are to stay together', async () => {
+    await fill('parts', 40_000);
+    const reader = await openReader(server, {
+      tables: ['empty', 'parts', 'small'],
+      laneCount: 4,
+      chunkBytes: 2 ** 19,
+      keepsParts: true,
+    });
+    const given: { table: string; id: number; isBetween: boolean; place: string }[] = [];
+    const { signal } = new AbortController();
+    while (!reader.isDone) {
+      for (let row = reader.next(); row !== null; row = reader.next()) {
+        const id = Number(row.bytes.toString('utf8', row.starts[0], row.ends[0]));
+        given.push({ table: reader.shape.table, id, isBetween: reader.isBetweenParts, place: reader.place });
+      }
+      await reader.arrival(signal);
+    }
+    await reader.close();
+    const rows = given.filter(({ table }) => table === 'parts');
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(40_000);
+    const ends = given.flatMap(({ isBetween }, at) => (isBetween ? [at] : []));
+    const [size] = await server.query("SELECT ceil(pg_relation_size('parts') / 524288.0)::int AS parts");
+    expect(ends).toHaveLength(Number(size?.['parts']) + 1);
+    const jumps = given.flatMap(({ table, id }, at) => {
+      const before = given[at - 1];
+      return before !== undefined && (before.table !== table || before.id + 1 !== id) ? [at - 1] : [];
+    });
+    expect(jumps.filter((at) => !ends.includes(at))).toEqual([]);
+    const places = given.flatMap(({ table, place }) => (place === 'within' ? [] : [[table, place]]));
+    expect(places.map(([, place]) => place)).toEqual(['lastOfTable', 'last']);
+    expect(places.map(([table]) => table).sort()).toEqual(['parts', 'small']);
+  });
+
   test('goes on after an interruption with the parts that were not finished', async () => {
     await fill('long', 20_000);
     const stored = await expected('long');
