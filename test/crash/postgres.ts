@@ -14,7 +14,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../free-port.ts';
-import { type PostgresServer, type PostgresVersion, startPostgres } from '../kits/postgres-server.ts';
+import {
+  morePostgresVersions,
+  type PostgresServer,
+  type PostgresVersion,
+  postgresVersions,
+  startPostgres,
+} from '../kits/postgres-server.ts';
 import { type MillraceChild, startMillrace } from './millrace-child.ts';
 import { seededRandom } from './random.ts';
 import { readTopic } from './topic.ts';
@@ -301,7 +307,7 @@ if (import.meta.main) {
   });
   console.log(`seed ${values.seed}`);
   const report = await runPostgres({
-    version: values.version === '15' ? 15 : 18,
+    version: [...postgresVersions, ...morePostgresVersions].find((each) => String(each) === values.version) ?? 18,
     kills: Number(values.kills),
     seed: Number(values.seed),
     rows: Number(values.rows),

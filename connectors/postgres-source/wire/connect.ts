@@ -104,7 +104,7 @@ async function open(
   client.on('error', () => {});
   try {
     await client.connect();
-    await leaveAnyBytes(client);
+    await settle(client);
   } catch (error) {
     await endSql(client);
     throw asPostgresError(error, `${user}@${host}:${port}/${database}`);
@@ -112,13 +112,20 @@ async function open(
   return client;
 }
 
+/** Like those above, of servers that have them: a session may wait for long, and a snapshot is one transaction. */
+const newerLimits = ['idle_session_timeout', 'transaction_timeout'];
+
 /**
- * A database of encoding SQL_ASCII has whatever bytes were written to it; asked for UTF-8 the server would refuse to send
- * what is none, and a stream could never get past such a row.
+ * What depends on the server. A database of encoding SQL_ASCII has whatever bytes were written to it; asked for UTF-8 the
+ * server would refuse to send what is none, and a stream could never get past such a row.
  */
-async function leaveAnyBytes(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ server_encoding: string }>('SHOW server_encoding');
-  if (rows[0]?.server_encoding === 'SQL_ASCII') await client.query("SET client_encoding TO 'SQL_ASCII'");
+async function settle(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ encoding: string }>(
+    `SELECT pg_catalog.current_setting('server_encoding') AS encoding,
+        (SELECT count(pg_catalog.set_config(name, '0', false)) FROM pg_catalog.pg_settings
+          WHERE name IN (${newerLimits.map((name) => `'${name}'`).join(', ')}))`,
+  );
+  if (rows[0]?.encoding === 'SQL_ASCII') await client.query("SET client_encoding TO 'SQL_ASCII'");
 }
 
 const readBytes = 256 * 1024;

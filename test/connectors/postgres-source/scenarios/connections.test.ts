@@ -99,6 +99,28 @@ test('wal_sender_timeout of none, and of a second: a quiet connection stays', as
   await Promise.all(quiet);
 });
 
+test('limits that are set for the role end neither a snapshot nor a connection that waits', async () => {
+  const scenario = await withTable();
+  await scenario.run("CREATE ROLE hurried SUPERUSER LOGIN PASSWORD 'p'");
+  const limits = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+  for (const limit of [...limits, 'transaction_timeout', 'idle_session_timeout']) {
+    await scenario.run(`ALTER ROLE hurried SET ${limit} = '200ms'`);
+  }
+  await scenario.run('INSERT INTO t SELECT generate_series(1, 50)');
+  const as = { 'database.user': 'hurried', 'database.password': 'p' };
+  const task = await scenario.task({ ...as, 'snapshot.mode': 'initial', 'snapshot.delay.ms': '700' }).start();
+  await task.until(() => task.rows.length === 50, 500);
+  const isOld = async () => {
+    const text = `SELECT min(now() - state_change) > '700 ms' AS is_old FROM pg_stat_activity WHERE usename = 'hurried'`;
+    return (await scenario.query(text))[0]?.['is_old'];
+  };
+  await expect.poll(isOld).toBe('t');
+  // A table that is not known yet is asked for over the connection that has waited.
+  await scenario.run('ALTER TABLE t ADD COLUMN v text', "INSERT INTO t VALUES (51, 'later')");
+  await task.until(() => task.rows.length === 51);
+  expect(task.rows.at(-1)?.after).toEqual({ id: 51, v: 'later' });
+});
+
 test('roles that may not: said at once, and not tried again', async () => {
   const scenario = await withTable();
   await scenario.run("CREATE ROLE sleeper REPLICATION PASSWORD 'p'", "CREATE ROLE plain LOGIN PASSWORD 'p'");

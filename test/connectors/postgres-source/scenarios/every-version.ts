@@ -142,4 +142,35 @@ export function describeVersion(version: PostgresVersion): void {
       ['b', 2],
     ]);
   });
+
+  test('tables in parts over two connections while they are written, by the newest protocol of the server', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    await scenario.run("INSERT INTO t SELECT i, repeat('x', 80) FROM generate_series(1, 4000) i");
+    const task = await scenario
+      .task({ 'snapshot.mode': 'initial', 'snapshot.chunk.bytes': '64KiB', 'snapshot.max.threads': '2' })
+      .start();
+    for (let round = 0; round < 10; round += 1) {
+      await scenario.run(
+        `UPDATE t SET v = 'changed ${round}' WHERE id % 97 = ${round}`,
+        `DELETE FROM t WHERE id % 89 = ${round}`,
+        `INSERT INTO t VALUES (${10_000 + round}, 'new')`,
+      );
+      await task.poll(1 << 16);
+    }
+    await scenario.run("INSERT INTO t VALUES (0, 'end')");
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === 0));
+    const folded = new Map<unknown, unknown>();
+    for (const { op, before, after } of task.rows) {
+      if (op === 'd') folded.delete(before?.['id']);
+      else folded.set(after?.['id'], after?.['v']);
+    }
+    const table = await scenario.query('SELECT id, v FROM t');
+    expect(folded).toEqual(new Map(table.map(({ id, v }) => [Number(id), v])));
+    const [reading] = await scenario.query(
+      `SELECT a.query FROM pg_stat_activity a JOIN pg_replication_slots s ON s.active_pid = a.pid WHERE s.slot_name = '${scenario.slotName}'`,
+    );
+    const newest = version < 15 ? 2 : version < 16 ? 3 : 4;
+    expect(reading?.['query']).toContain(`"proto_version" '${newest}'`);
+  });
 }

@@ -91,6 +91,59 @@ test('a slot that nobody has read for too long', async () => {
   await setting('idle_replication_slot_timeout', undefined);
 });
 
+test('a slot that somebody moved, dropped or made anew, and what each strategy makes of it', async () => {
+  const { scenario, store } = await leftBehind();
+  const start = (settings: Record<string, string> = {}) => scenario.task(settings, store).start();
+  const lost = { code: 'postgres/slot-lost', retriable: false };
+  await servers.server.query(`SELECT pg_replication_slot_advance('${scenario.slotName}', pg_current_wal_lsn())`);
+  await expect(start()).rejects.toMatchObject({ ...lost, message: expect.stringContaining('has moved') });
+  await scenario.run(`SELECT pg_drop_replication_slot('${scenario.slotName}')`);
+  await expect(start()).rejects.toMatchObject({ ...lost, message: expect.stringContaining('is gone') });
+  await scenario.run(`SELECT pg_create_logical_replication_slot('${scenario.slotName}', 'pgoutput')`);
+  await expect(start()).rejects.toMatchObject(lost);
+  for (const [strategy, id] of [
+    ['no_validation', 3],
+    ['trust_slot', 4],
+    ['trust_greater_lsn', 5],
+  ] as const) {
+    const task = await start({ 'offset.mismatch.strategy': strategy });
+    await scenario.run(`INSERT INTO t VALUES (${id})`);
+    await task.until(() => task.rows.at(-1)?.after?.['id'] === id);
+    await task.stop();
+  }
+  const last = scenario.task({}, store);
+  expect(last.rows.map(({ after }) => after?.['id'])).toEqual([1, 3, 4, 5]);
+  const other = { 'database.dbname': (await servers.scenario()).name };
+  await expect(start(other)).rejects.toMatchObject({
+    code: 'postgres/setting',
+    fix: expect.stringContaining('slot.name'),
+  });
+  await expect(start({ 'database.dbname': 'renamed' })).rejects.toMatchObject({ code: 'postgres/refused' });
+});
+
+test('a slot that is behind the stored position, and a long time without an acknowledgement', async () => {
+  const scenario = await servers.scenario();
+  await scenario.run('CREATE TABLE t (id int PRIMARY KEY)');
+  let { store } = scenario.task();
+  const confirmed = async () => (await scenario.slot())?.['confirmed_flush_lsn'];
+  let before: string | null | undefined;
+  for (const id of [1, 2, 3]) {
+    const task = await scenario.task({ 'lsn.flush.mode': 'manual' }, store).start();
+    ({ store } = task);
+    before ??= await confirmed();
+    await scenario.run(`INSERT INTO t VALUES (${id})`);
+    await task.until(() => task.rows.length === id);
+    await task.stop();
+    expect(await confirmed()).toBe(before);
+  }
+  const own = await scenario.task({}, store).start();
+  await own.until(() => own.store.positions.length > 0);
+  await scenario.run('INSERT INTO t VALUES (4)');
+  await own.until(() => own.rows.length === 4);
+  expect(own.rows.map(({ after }) => after?.['id'])).toEqual([1, 2, 3, 4]);
+  await expect.poll(confirmed).not.toBe(before);
+});
+
 test('a slot that is about to lose its log: a warning, and how much is left', async () => {
   const { scenario, store } = await leftBehind();
   const well = await scenario.task({}, store).start();
