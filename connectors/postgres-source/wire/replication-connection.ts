@@ -14,6 +14,7 @@ import {
   frameHeaderBytes,
   type StandbyStatus,
 } from './messages.ts';
+import { ReadPace } from './read-pace.ts';
 import { asPostgresError } from './server-errors.ts';
 
 export interface ReplicationOptions extends ConnectOptions {
@@ -44,6 +45,7 @@ export class ReplicationConnection {
   #awaitedBytes = 0;
   #failure: MillraceError | undefined;
   #wake: (() => void) | undefined;
+  readonly #pace = new ReadPace(() => this.#read());
   readonly #abort = () => this.#wake?.();
 
   private constructor(client: pg.Client, tap: Tap, options: ReplicationOptions) {
@@ -83,8 +85,9 @@ export class ReplicationConnection {
       this.#receivedBytes += chunk.length;
       this.#inbox.push(chunk);
       this.#wake?.();
+      this.#pace.took(chunk.length);
       this.#isPaused = this.#inbox.isFull(this.#awaitedBytes);
-      return !this.#isPaused;
+      return !this.#isPaused && !this.#pace.isResting;
     };
     if (this.#tap.onChunk === undefined) this.#tap.onChunk = onChunk;
     // Over TLS chunks come as events.
@@ -169,9 +172,13 @@ export class ReplicationConnection {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isPaused && !this.#inbox.isFull(awaitedBytes)) {
       this.#isPaused = false;
-      this.#socket?.resume();
+      this.#read();
     }
     return undefined;
+  }
+
+  #read(): void {
+    if (!this.#isPaused && !this.#pace.isResting) this.#socket?.resume();
   }
 
   /** Everything that is not the stream itself. */
@@ -185,6 +192,7 @@ export class ReplicationConnection {
   /** The first reason counts. */
   #fail(error: MillraceError): MillraceError {
     this.#failure ??= error;
+    this.#pace.close();
     this.#wake?.();
     return this.#failure;
   }
