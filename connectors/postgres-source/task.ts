@@ -12,6 +12,7 @@ import { openSession, type Session, sourcePartition } from './session.ts';
 import { SlotWatch } from './slot/slot-watch.ts';
 import { freeSlot } from './slot/take-slot.ts';
 import { olderTransactionsEnded } from './snapshot/older-transactions.ts';
+import { preparedTransactionsEnded } from './snapshot/prepared-transactions.ts';
 import { SnapshotPhase } from './snapshot/snapshot-phase.ts';
 import { wantedSources } from './snapshot/snapshot-plans.ts';
 import { Fences, hasUnread, type StoredSnapshot, storedSnapshot } from './snapshot/snapshot-store.ts';
@@ -107,6 +108,8 @@ export class PostgresSourceTask implements SourceTask {
     const { connect, server, sql, filter } = this.#session;
     this.#isBeginningUnstored = true;
     if (snapshot === 'new') this.#tableOffsets.clear();
+    const isTold = slotSnapshot === undefined && this.#session.slot?.isTwoPhase === true;
+    if (snapshot === 'new' && isTold) await preparedTransactionsEnded(sql, this.#context);
     this.#snapshot = await SnapshotPhase.open({
       config: this.#config,
       context: this.#context,

@@ -180,6 +180,31 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
     expect(other.logger.lines.join()).toContain('slot.two.phase counts for a new one');
   });
 
+  test('tables that are read anew wait for transactions that are prepared and told', async () => {
+    const { name, settings } = await newTable();
+    const store = new SourceStore();
+    await server.query(`INSERT INTO ${name} VALUES (1, 'old')`);
+    const own = { ...settings, 'slot.two.phase': 'true', 'snapshot.mode': 'always' };
+    const first = await task(own, store).start();
+    await first.until(() => first.rows.length === 1);
+    const client = await server.connect();
+    await client.query(`BEGIN; UPDATE ${name} SET t = 'new'; PREPARE TRANSACTION 'told'`);
+    await first.until(() => first.rows.length === 2);
+    await first.stop();
+    const second = task(own, store);
+    const starting = second.start();
+    await expect.poll(() => second.logger.lines.join()).toContain('"gid":"told"');
+    await client.query("COMMIT PREPARED 'told'");
+    await client.end();
+    await starting;
+    await second.until(() => second.rows.length === 3);
+    expect(second.rows.map(({ op, after }) => [op, after?.['t']])).toEqual([
+      ['r', 'old'],
+      ['u', 'new'],
+      ['r', 'new'],
+    ]);
+  });
+
   test('a connection that was left behind is ended, one of somebody else is not', async () => {
     const { name, settings } = await newTable();
     const store = new SourceStore();
@@ -209,11 +234,13 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
 
   test('a slot that lost changes is noticed before the first change', async () => {
     const { name, settings } = await newTable();
+    const reader = () => server.query(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'slot_${tables}'`);
     const store = new SourceStore();
     const first = await task(settings, store).start();
     await server.query(`INSERT INTO ${name} VALUES (1, 'a')`);
     await first.until(() => store.records.length === 1);
     await first.stop();
+    await expect.poll(async () => (await reader())[0]?.['active_pid']).toBe(null);
     await server.query(`INSERT INTO ${name} VALUES (2, 'lost')`);
     await server.query(`SELECT pg_replication_slot_advance('slot_${tables}', pg_current_wal_lsn())`);
     const lost = { code: 'postgres/slot-lost', retriable: false };
