@@ -11,7 +11,12 @@ const scenarioCount = 66;
 function problems(markdown: string, textOf: (path: string) => string | undefined): string[] {
   const rows = new Map<number, string>();
   const found: string[] = [];
-  for (const [, number, rest = ''] of markdown.matchAll(/^\| (\d+) \| (.*) \|$/gm)) {
+  for (const [, number, rest = ''] of markdown.matchAll(/^\| (?:(\d+) \| )?(.*) \|$/gm)) {
+    // A row without a number is a title, or one more that shows a test.
+    if (number === undefined) {
+      if (rest.includes('](')) found.push(...rowProblems(rest, textOf));
+      continue;
+    }
     if (rows.has(Number(number))) found.push(`${number}: there twice`);
     rows.set(Number(number), rest);
   }
@@ -50,6 +55,7 @@ test('the rule fails on a bad table', () => {
   expect(bad('| 1 | a | [there](a.test.ts) |')).toEqual([]);
   expect(bad('| 1 | a | b |')).toEqual(['1: shows no test, and does not say so']);
   expect(bad('| 1 | a | [gone](a.test.ts) |')).toEqual(['1: a.test.ts has no test "gone"']);
+  expect(bad(`${all[0]}\n| a | [gone](a.test.ts) |`)).toEqual(['a.test.ts has no test "gone"']);
   expect(bad('| 2 | a | not covered |')).toEqual(['2: there twice', '1: missing']);
   expect(problems(all.join('\n').replace('not covered: b', '[a](x.ts)'), () => undefined)).toHaveLength(1);
 });

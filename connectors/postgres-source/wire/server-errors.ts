@@ -89,6 +89,8 @@ function kindOf(code: string, message: string): Kind {
   if (/publication .* does not exist/.test(message)) return 'publication';
   // A slot whose log was removed: "can no longer get changes from replication slot" or "invalidated".
   if (code === '55000' && /replication slot/.test(message)) return 'slot-lost';
+  // The log was removed behind the slot's back.
+  if (code === '58P01' && /WAL segment .* has already been removed/.test(message)) return 'slot-lost';
   if (code === '55000' || code === '0A000') return 'setting';
   return kinds.get(code) ?? 'unreachable';
 }

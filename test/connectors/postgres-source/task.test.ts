@@ -145,9 +145,14 @@ describe.each(postgresVersions)('changes of Postgres %i', (version) => {
       server.query(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'slot_${tables}'`);
     await expect.poll(async () => (await connected())[0]?.['active_pid']).toBeTruthy();
     const before = await connected();
-    await server.query(`INSERT INTO ${name} SELECT i, repeat('x', 500) FROM generate_series(1, 30000) i`);
+    const confirmed = await own.confirmedLsn(`slot_${tables}`);
+    const heldBytes = process.memoryUsage().arrayBuffers;
+    await server.query(`INSERT INTO ${name} SELECT i, repeat('x', 1500) FROM generate_series(1, 30000) i`);
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect(await connected()).toEqual(before);
+    // 45 MB wait at the server.
+    expect(process.memoryUsage().arrayBuffers - heldBytes).toBeLessThan(24 << 20);
+    expect(await own.confirmedLsn(`slot_${tables}`)).toBe(confirmed);
     await own.until(() => own.rows.length === 30_000);
     expect(await connected()).toEqual(before);
   });

@@ -111,6 +111,54 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(task.rows[1]?.after).toEqual({ id: 11, v: 'b' });
   });
 
+  test('tables that inherit from each other: each row under its own table', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run(
+      'CREATE TABLE parent (id int PRIMARY KEY)',
+      'CREATE TABLE child (v text, PRIMARY KEY (id)) INHERITS (parent)',
+      'INSERT INTO parent VALUES (1)',
+      "INSERT INTO child VALUES (2, 'a')",
+    );
+    const task = await scenario.task({ 'snapshot.mode': 'initial' }).start();
+    await come(task, 2);
+    await scenario.run('INSERT INTO parent VALUES (3)', "INSERT INTO child VALUES (4, 'b')");
+    await come(task, 4);
+    const rows = task.rows.map(({ op, source, after }) => [op, source?.['table'], after]);
+    expect(rows.slice(0, 2).sort()).toEqual([
+      ['r', 'child', { id: 2, v: 'a' }],
+      ['r', 'parent', { id: 1 }],
+    ]);
+    expect(rows.slice(2)).toEqual([
+      ['c', 'parent', { id: 3 }],
+      ['c', 'child', { id: 4, v: 'b' }],
+    ]);
+  });
+
+  test('generated columns are in rows of tables exactly if they are in changes', async () => {
+    const scenario = await servers.scenario();
+    const virtual = version >= 18 ? ', w int GENERATED ALWAYS AS (id * 3) VIRTUAL' : '';
+    await scenario.run(
+      `CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED${virtual})`,
+      'INSERT INTO t VALUES (1)',
+    );
+    const options =
+      version >= 18 ? ["publish = 'insert'", 'publish_generated_columns = stored'] : ["publish = 'insert'"];
+    for (const [index, option] of options.entries()) {
+      const own = { 'slot.name': `${scenario.slotName}_${index}`, 'publication.name': `pub_${index}` };
+      await scenario.run(`CREATE PUBLICATION pub_${index} FOR TABLE t WITH (${option})`);
+      const task = await scenario
+        .task({ ...own, 'snapshot.mode': 'initial', 'publication.autocreate.mode': 'disabled' })
+        .start();
+      await task.until(() => task.rows.some(({ op, after }) => op === 'r' && after?.['id'] === 1));
+      const id = 10 + index;
+      await scenario.run(`INSERT INTO t VALUES (${id})`);
+      await task.until(() => task.rows.at(-1)?.after?.['id'] === id);
+      expect(task.rows[0]?.after).toEqual(index === 0 ? { id: 1 } : { id: 1, g: 2 });
+      expect(task.rows.at(-1)?.after).toEqual(index === 0 ? { id } : { id, g: 2 * id });
+      await task.stop();
+    }
+  });
+
   test('values and types that come into being while they are captured', async () => {
     const scenario = await servers.scenario();
     await scenario.run(
