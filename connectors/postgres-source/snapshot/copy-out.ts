@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { Tuple } from '../row.ts';
 import { encodeQuery } from '../wire/messages.ts';
+import { ReadPace } from '../wire/read-pace.ts';
 import { CopyFrames } from './copy-frames.ts';
 import { CopyRows } from './copy-rows.ts';
 
@@ -22,6 +23,7 @@ export class CopyOut {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isPaused = false;
+  readonly #pace = new ReadPace(() => this.#read());
   readonly #onReady: () => void;
   #failure: unknown;
   #isClosed = false;
@@ -104,8 +106,9 @@ export class CopyOut {
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes > mostWaitingBytes) {
       this.#isPaused = true;
-      this.#socket.pause();
     }
+    this.#pace.took(chunk.length);
+    if (this.#isPaused || this.#pace.isResting) this.#socket.pause();
     this.#onReady();
   };
 
@@ -120,13 +123,18 @@ export class CopyOut {
 
   #resume(): void {
     this.#isPaused = false;
-    this.#socket.resume();
+    this.#read();
+  }
+
+  #read(): void {
+    if (!this.#isPaused && !this.#pace.isResting) this.#socket.resume();
   }
 
   /** Gives the socket back to the driver. */
   #finish(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#pace.close();
     this.#socket.off('data', this.#onData);
     this.#socket.off('close', this.#onClose);
     this.#socket.off('error', this.#onError);
