@@ -50,6 +50,8 @@ export interface ConnectorSpec<K extends ConnectorKind, F extends Fields> {
   topics?(config: FullConfig<K, F>): SourceTopics;
   /** For a source: its tasks take requests while they run (`SourceTask.signalled`). */
   readonly takesSignals?: boolean;
+  /** For a source that takes signals: the topic they come from too, and the key of those for it; undefined for none. */
+  signalTopic?(config: FullConfig<K, F>): { readonly topic: string; readonly key: string } | undefined;
   /** For a source: the most bytes of a record it may write, so that its topic is made to take them. */
   largestRecordBytes?(config: FullConfig<K, F>): number;
   /** Rules across settings; called only when each setting alone is fine. */
@@ -75,6 +77,7 @@ export interface ConnectorDefinition<C = unknown> {
   /** Where the records of a source go. */
   topics(config: C): SourceTopics;
   readonly takesSignals: boolean;
+  signalTopic(config: C): { readonly topic: string; readonly key: string } | undefined;
   /** undefined when the connector says nothing about it. */
   largestRecordBytes(config: C): number | undefined;
   /** The typed configuration with defaults filled in, or every problem at once. */
@@ -104,6 +107,7 @@ export function defineConnector<const K extends ConnectorKind, const F extends F
     topicsNamedBy: spec.topicsNamedBy ?? [],
     topics: (config) => spec.topics?.(config) ?? oneTopic((config as unknown as SourceConfig).topic),
     takesSignals: spec.takesSignals ?? false,
+    signalTopic: (config) => spec.signalTopic?.(config),
     largestRecordBytes: (config) => spec.largestRecordBytes?.(config),
     parse(settings, options = {}) {
       const result = parseSettings(definition, settings, options);

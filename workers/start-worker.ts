@@ -12,7 +12,9 @@ import {
   openAdmin,
   type Producer,
 } from '../core/client/index.ts';
-import { Herder } from './herder/herder.ts';
+import { ConnectorSignals } from './herder/connector-signals.ts';
+import { Herder, type HerderOptions } from './herder/herder.ts';
+import { SignalTopics } from './herder/signal-topics.ts';
 import { InlineScheduler } from './scheduler/inline-scheduler.ts';
 import { ConfigStore } from './stores/config-store.ts';
 import { kafkaKeyedLog } from './stores/kafka-keyed-log.ts';
@@ -69,7 +71,18 @@ async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
   const events = { onChange: () => {}, onRestart: () => {}, onFailed } as StoreEvents;
   const stores = await openStores(ground, events);
   const runs = createRuns(ground, stores, numbers, () => worker.id);
-  const herder = createHerder(ground, stores, { numbers, runs, workerId: () => worker.id });
+  const herder: Herder = createHerder(ground, stores, {
+    ...{ numbers, runs, workerId: () => worker.id },
+    followSignals: (task, ended) => signalTopics.follow(task, ended),
+  });
+  const signals = new ConnectorSignals({ herder, offsets: stores.offsets, clock: options.clock });
+  const signalTopics = new SignalTopics({
+    ...options,
+    ...ground,
+    ...stores,
+    signals,
+    topicOf: (name) => herder.signalTopicOf(name),
+  });
   events.onChange = () => herder.reconcile();
   events.onRestart = (request) => herder.onRestart(request);
   life.onClose(() => herder.close());
@@ -77,6 +90,7 @@ async function start(options: WorkerOptions, life: Lifecycle): Promise<Worker> {
     ...ground,
     ...stores,
     herder,
+    signals,
     numbers,
     runs,
     brokenBecause: () => broken,
@@ -172,7 +186,11 @@ function createRuns(
 function createHerder(
   { options, settings }: Ground,
   stores: Stores,
-  { numbers, runs, workerId }: { numbers: TaskNumbers; runs: TaskRuns; workerId: () => string },
+  {
+    numbers,
+    runs,
+    ...more
+  }: { numbers: TaskNumbers; runs: TaskRuns } & Pick<HerderOptions, 'workerId' | 'followSignals'>,
 ): Herder {
   const { loadConnector, clock, logger } = options;
   return new Herder({
@@ -186,7 +204,7 @@ function createHerder(
     },
     restartPolicy: settings.restartPolicy,
     planTimeoutMs: settings.planTimeoutMs,
-    workerId,
+    ...more,
     clock,
     logger,
   });

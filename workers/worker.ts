@@ -7,7 +7,7 @@ import { clusterIdOf } from './cluster-id.ts';
 import { workerErrors } from './error-codes.ts';
 import { type Health, healthOf } from './health.ts';
 import { ConnectorOffsets } from './herder/connector-offsets.ts';
-import { ConnectorSignals } from './herder/connector-signals.ts';
+import type { ConnectorSignals } from './herder/connector-signals.ts';
 import type { Herder } from './herder/herder.ts';
 import { snapshotProgress } from './herder/snapshot-progress.ts';
 import { Metrics } from './metrics.ts';
@@ -57,6 +57,7 @@ export interface WorkerParts {
   readonly offsets: OffsetStore;
   readonly statuses: StatusStore;
   readonly herder: Herder;
+  readonly signals: ConnectorSignals;
   readonly numbers: TaskNumbers;
   readonly runs: TaskRuns;
   readonly brokenBecause: () => string | undefined;
@@ -91,7 +92,7 @@ export class RunningWorker implements Worker {
 
   /** REST listens first, so that whoever watches sees the start. */
   async start(): Promise<void> {
-    const { options, life, herder, offsets, admin, numbers } = this.#parts;
+    const { options, life, herder, offsets, signals, admin, numbers } = this.#parts;
     if (options.rest !== undefined) {
       const metrics = new Metrics({ herder, numbers });
       life.onClose(() => metrics.close());
@@ -103,7 +104,7 @@ export class RunningWorker implements Worker {
         metrics: () => metrics.expose(),
         herder,
         offsets: new ConnectorOffsets({ herder, offsets, groups: admin, startOf }),
-        signals: new ConnectorSignals({ herder, offsets, clock: options.clock }),
+        signals,
         progress: (name) => snapshotProgress(numbers.all().filter(({ connector }) => connector === name)),
         logger: options.logger,
         loadConnector: options.loadConnector,

@@ -5,6 +5,7 @@ import { withoutEffect } from './config-fields.ts';
 const buffers = 'changes pass through buffers that are bounded by bytes';
 const oneSnapshot = 'every part of a table is read as of one moment, without locks that anybody would wait for';
 const noWatermarks = 'no watermarks are written to the database';
+const ownConnection = 'the topic of signals is one of the worker’s own brokers';
 const copy = 'tables are read by COPY, which streams';
 
 export function idleFields() {
@@ -24,6 +25,9 @@ export function idleFields() {
     'incremental.snapshot.allow.schema.changes': 'what was read of a table that changes meanwhile is read again',
     'incremental.snapshot.watermarking.strategy': noWatermarks,
     'signal.poll.interval.ms': 'signals come as they are written',
+    'signal.kafka.bootstrap.servers': ownConnection,
+    'signal.kafka.groupId': 'how far signals were taken is stored with the offsets of the connector',
+    'signal.kafka.poll.timeout.ms': 'signals come as they are written',
     'read.only': noWatermarks,
     'schema.refresh.mode': 'the shape of a row is the one the stream describes',
     'event.processing.failure.handling.mode': 'errors.tolerance says what happens to changes that cannot be handled',
@@ -70,7 +74,8 @@ export const refused: Readonly<Record<string, string>> = {
   'topic.heartbeat.name': 'the heartbeat topic is named by topic.heartbeat.prefix',
   'notification.enabled.channels': 'progress is in the log and the metrics',
   'notification.*': 'progress is in the log and the metrics',
-  'signal.*': 'signals come from the table and over REST, not from topics or files',
+  'signal.consumer.*': ownConnection,
+  'signal.*': 'signals come from the table, the topic and over REST, not from files',
   'openlineage.*': 'there is no OpenLineage integration',
   'driver.*': 'there is no JDBC driver',
   'internal.*': 'these are not meant to be set',

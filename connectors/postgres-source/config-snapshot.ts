@@ -87,11 +87,16 @@ function signalFields() {
       example: 'public.debezium_signal',
     }),
     'signal.enabled.channels': field.list({
-      doc: 'Where signals come from: `source` is the table. Those over REST always come. Other channels of Debezium are not read.',
+      doc: 'Where signals come from: `source` is the table, `kafka` the topic. Those over REST always come. Other channels of Debezium are not read.',
       default: ['source'],
       importance: 'low',
       group: signals,
       check: channelsComplaint,
+    }),
+    'signal.kafka.topic': field.topic({
+      doc: 'The topic whose records are signals, with `kafka` among the channels: their key is `topic.prefix`. `topic.prefix`-signal unless given. Made where it is not there; those that were in it before the connector are not for it.',
+      importance: 'low',
+      group: signals,
     }),
     'incremental.snapshot.chunk.size': field.int({
       doc: 'The most rows that are read at a time beside the stream, and held until the stream has come so far.',

@@ -48,6 +48,11 @@ export const definition = defineConnector({
   topicsNamedBy: ['topic.prefix'],
   topics: (config) => writtenTopics(configuredNaming(config), config),
   takesSignals: true,
+  signalTopic(config) {
+    if (!config['signal.enabled.channels'].includes('kafka')) return undefined;
+    const key = configuredNaming(config).prefix;
+    return { topic: config['signal.kafka.topic'] ?? `${key}-signal`, key };
+  },
   check(config, report) {
     for (const part of missingParts(config)) {
       report(part, 'nobody knows where to connect', `Give ${part}, or all in one with database.url.`);

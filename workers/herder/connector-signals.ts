@@ -1,6 +1,7 @@
 /** Requests to the tasks of a source: stored with its offsets first, then told to the task that runs, which removes them once they are taken. */
 
 import { randomUUID } from 'node:crypto';
+import type { SourcePosition } from '../../connectors/contract/source.ts';
 import type { Clock } from '../../core/base/clock.ts';
 import { workerErrors } from '../error-codes.ts';
 import type { OffsetStore } from '../stores/offset-store.ts';
@@ -11,6 +12,13 @@ export interface Signal {
   readonly type: string;
   /** JSON; null where there is none. */
   readonly data: string | null;
+}
+
+export interface SendOptions {
+  /** Signals are taken in the order of their names; made up of the time unless given. */
+  readonly name?: string;
+  /** Stored in one request with the signal. */
+  readonly with?: readonly SourcePosition[];
 }
 
 export interface ConnectorSignalsOptions {
@@ -33,7 +41,7 @@ export class ConnectorSignals {
    * Resolves when the signal is durable: a task that does not run now takes it at its next start. Throws
    * `worker/bad-request` for a connector that takes none, or for which too many wait.
    */
-  async send(connector: string, { id, type, data }: Signal): Promise<void> {
+  async send(connector: string, { id, type, data }: Signal, more: SendOptions = {}): Promise<void> {
     const { herder, offsets, clock } = this.#options;
     const definition = herder.catalogue.find(herder.settingsOf(connector)?.['connector.class'] ?? '');
     if (definition?.takesSignals !== true) {
@@ -46,9 +54,9 @@ export class ConnectorSignals {
       throw workerErrors.error('bad-request', { message, where: connector });
     }
     // In the order of their names, which is that of time.
-    const name = `${new Date(clock.nowMs()).toISOString()} ${randomUUID()}`;
+    const name = more.name ?? `${new Date(clock.nowMs()).toISOString()} ${randomUUID()}`;
     const position = { partition: { signal: name }, offset: { id, type, data } };
-    await offsets.write(connector, [position]);
+    await offsets.write(connector, [position, ...(more.with ?? [])]);
     for (const { task, run } of herder.tasks()) if (task.connector === connector) run?.signalled?.([position]);
   }
 }

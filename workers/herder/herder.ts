@@ -26,6 +26,8 @@ export interface HerderOptions extends PlannerOptions {
   readonly scheduler: Scheduler;
   /** Starts one run of a task here. */
   readonly startRun: (task: DesiredTask, epoch: number, onRunning: () => void) => Promise<TaskRun>;
+  /** Hands signals of a topic to the task until `ended` aborts. */
+  readonly followSignals: (task: DesiredTask, ended: AbortSignal) => Promise<void>;
   readonly restartPolicy: RestartPolicy;
   readonly planTimeoutMs: number;
   /** `host:port` under which this worker is known. */
@@ -76,6 +78,15 @@ export class Herder {
   /** Raw settings: what goes out of the process is masked by the one who sends it. */
   settingsOf(name: string): Settings | undefined {
     return this.#options.config.state.connectors.get(name);
+  }
+
+  /** Where the connector takes signals from besides REST, and the key of those for it. */
+  signalTopicOf(name: string): { readonly topic: string; readonly key: string } | undefined {
+    const settings = this.settingsOf(name);
+    const definition = this.catalogue.find(settings?.['connector.class'] ?? '');
+    if (settings === undefined || definition?.takesSignals !== true) return undefined;
+    const parsed = definition.parse(settings);
+    return 'config' in parsed ? definition.signalTopic(parsed.config) : undefined;
   }
 
   taskSettingsOf(name: string): readonly Settings[] {
@@ -183,7 +194,7 @@ export class Herder {
   }
 
   async #runLease({ task, epoch, signal }: TaskLease): Promise<void> {
-    const { startRun, restartPolicy, clock, logger } = this.#options;
+    const { startRun, followSignals, restartPolicy, clock, logger } = this.#options;
     const name = taskName(task);
     const supervisor = new TaskSupervisor({
       startRun: (onRunning) => startRun(task, epoch, onRunning),
@@ -196,7 +207,11 @@ export class Herder {
     this.#supervisors.set(name, { task, supervisor });
     this.#showTask(task, supervisor.view);
     this.#changed();
+    const over = new AbortController();
+    const following = followSignals(task, AbortSignal.any([signal, over.signal]));
     await supervisor.supervise(signal);
+    over.abort();
+    await following;
     this.#supervisors.delete(name);
     if (!this.#isWanted(task)) this.#options.statuses.task(task.connector, task.index, null);
     if (!this.#closed) this.#lookForDepartures();

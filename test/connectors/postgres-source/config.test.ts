@@ -148,7 +148,7 @@ describe('what is refused', () => {
     [{ 'skipped.operations': 'c,x' }, ['bad-value skipped.operations']],
     [{ 'slot.name': 'My-Slot' }, ['bad-value slot.name']],
     [{ 'signal.enabled.channels': 'source,pigeon' }, ['bad-value signal.enabled.channels']],
-    [{ 'signal.kafka.topic': 'signals' }, ['unsupported-key signal.kafka.topic']],
+    [{ 'signal.file': 'signals' }, ['unsupported-key signal.file']],
     [{ 'database.initial.statements': 'SET x = 1' }, ['unsupported-key database.initial.statements']],
     [{ 'slot.stream.params': 'origin' }, ['bad-value slot.stream.params']],
     [{ topic: 'shop' }, ['conflict topic']],
@@ -221,6 +221,16 @@ test('the configuration has its types, also where it has a shared setting of its
   expectTypeOf<PostgresSourceConfig['column.mask.with.(n).chars']>().toEqualTypeOf<
     Readonly<Record<string, readonly string[]>>
   >();
+});
+
+test('signals come from a topic where it is among the channels, with the prefix as their key', () => {
+  const topicOf = (more: Record<string, string>) => definition.signalTopic(definition.require({ ...minimal, ...more }));
+  expect(topicOf({})).toBeUndefined();
+  expect(topicOf({ 'signal.enabled.channels': 'source,kafka' })).toEqual({ topic: 'shop-signal', key: 'shop' });
+  expect(topicOf({ 'signal.enabled.channels': 'kafka', 'signal.kafka.topic': 'orders-please' })).toEqual({
+    topic: 'orders-please',
+    key: 'shop',
+  });
 });
 
 test('every setting is described in sentences', () => {
