@@ -119,14 +119,26 @@ class Server implements PostgresServer {
     this.#settings = settings;
     const all = { ...baseSettings, ...settings };
     const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    this.#process = await startServer({
-      command: join(this.#home, 'native', 'bin', 'postgres'),
-      args: ['-D', this.dataFolder, '-p', String(this.port), ...options],
-      folder: join(this.#folder, 'log'),
-      env: plainEnv,
-      owner,
-      isReady: (log) => /ready to accept (read-only )?connections/.test(log),
-    });
+    const begin = () =>
+      startServer({
+        command: join(this.#home, 'native', 'bin', 'postgres'),
+        args: ['-D', this.dataFolder, '-p', String(this.port), ...options],
+        folder: join(this.#folder, 'log'),
+        env: plainEnv,
+        owner,
+        isReady: (log) => /ready to accept (read-only )?connections/.test(log),
+      });
+    const deadlineMs = performance.now() + 60_000;
+    for (;;) {
+      try {
+        this.#process = await begin();
+        return;
+      } catch (error) {
+        // Processes of a server that was killed, which hold its memory until they notice.
+        const isEarly = String(error).includes('pre-existing shared memory block');
+        if (!isEarly || performance.now() > deadlineMs) throw error;
+      }
+    }
   }
 
   async query(text: string, values: readonly unknown[] = []): Promise<Record<string, string | null>[]> {
