@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import type { SourceTaskContext } from '../contract/source.ts';
 import { type CatalogTable, catalogTables } from './catalog/captured-tables.ts';
 import type { CatalogPort } from './catalog/port.ts';
+import { publication } from './catalog/publications.ts';
 import { type ServerFacts, serverFacts } from './catalog/server-facts.ts';
 import { sqlOver } from './catalog/sql.ts';
 import { type TableFilter, tableFilter } from './catalog/table-filter.ts';
@@ -17,6 +18,7 @@ import type { EnvelopeOptions } from './envelope/options.ts';
 import { postgresErrors } from './error-codes.ts';
 import { decodePosition, type ServerIdentity, type StoredPosition } from './position.ts';
 import { applyPublication } from './publication/apply.ts';
+import { publicationGone } from './publication/gone.ts';
 import { foreignSlot, readSlot, type SlotState } from './slot/slot-state.ts';
 import { type ConnectOptions, endSql, openSql } from './wire/connect.ts';
 import { ReplicationConnection } from './wire/replication-connection.ts';
@@ -34,6 +36,8 @@ export interface Session {
   readonly types: TypeCatalog;
   readonly envelope: EnvelopeOptions;
   readonly slot: SlotState | undefined;
+  /** It was made by this start: what the log has from before is not told through it. */
+  readonly isPublicationNew: boolean;
   readonly stored: StoredPosition | undefined;
   /** Tells our own connections from those of another installation. */
   readonly owner: string;
@@ -74,6 +78,13 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
     });
     const tables = await catalogTables(sql);
     const { skippedOperations } = envelope;
+    const slot = await readSlot(sql, config['slot.name']);
+    const foreign = slot === undefined ? undefined : foreignSlot(slot, connect.database);
+    if (foreign !== undefined) throw foreign;
+    const isPublicationNew = (await publication(sql, config['publication.name'], server.version)) === null;
+    const wasRead = isPublicationNew && stored !== undefined && slot !== undefined;
+    const gone = wasRead ? publicationGone(config) : undefined;
+    if (gone !== undefined) throw gone;
     await applyPublication({
       sql,
       logger: context.logger,
@@ -84,9 +95,6 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
       serverVersion: server.version,
       isStandby: server.isStandby,
     });
-    const slot = await readSlot(sql, config['slot.name']);
-    const foreign = slot === undefined ? undefined : foreignSlot(slot, connect.database);
-    if (foreign !== undefined) throw foreign;
     return {
       connect,
       client,
@@ -99,6 +107,7 @@ export async function openSession(config: PostgresSourceConfig, context: SourceT
       types,
       envelope,
       slot,
+      isPublicationNew,
       stored,
       owner,
     };

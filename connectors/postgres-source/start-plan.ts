@@ -36,12 +36,7 @@ export function planStart(question: StartQuestion): StartPlan {
   if (complaint !== undefined) {
     // What a snapshot that was not finished has read so far is read again; nothing was promised of it.
     const isOpenAgain = question.isSnapshotOpen && complaint.code === 'postgres/slot-lost';
-    const repairs =
-      isOpenAgain ||
-      mode === 'when_needed' ||
-      mode === 'always' ||
-      (mode === 'configuration_based' && configured.repairs);
-    if (!repairs) throw complaint;
+    if (!isOpenAgain && !repairsGaps(mode, configured.repairs)) throw complaint;
     return { snapshot: 'new', streams, slot: existing };
   }
   // What was read before a slot was made would miss the changes between.
@@ -49,6 +44,11 @@ export function planStart(question: StartQuestion): StartPlan {
   const isFirst = stored === undefined;
   const snapshots = mode === 'configuration_based' ? isFirst && configured.snapshots : wants(mode, isFirst);
   return { snapshot: snapshots ? 'new' : 'none', streams, slot: existing };
+}
+
+/** Whether tables are read anew where changes are missing. */
+export function repairsGaps(mode: SnapshotMode, isConfigured: boolean): boolean {
+  return mode === 'when_needed' || mode === 'always' || (mode === 'configuration_based' && isConfigured);
 }
 
 function wants(mode: Exclude<SnapshotMode, 'configuration_based'>, isFirst: boolean): boolean {

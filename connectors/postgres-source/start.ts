@@ -5,6 +5,7 @@ import type { Logger } from '../../core/base/logger.ts';
 import type { PostgresSourceConfig } from './config.ts';
 import { postgresErrors } from './error-codes.ts';
 import type { StreamPosition } from './position.ts';
+import { slotBehindPublication } from './publication/gone.ts';
 import type { Session } from './session.ts';
 import { type MismatchStrategy, readSlot, slotComplaint } from './slot/slot-state.ts';
 import { createSlot } from './slot/take-slot.ts';
@@ -28,7 +29,8 @@ export interface BeginOptions {
 }
 
 /** Rejects with what stands against going on: `postgres/slot-lost`, `postgres/other-server`, or what the server says. */
-export async function begin({ config, session, logger, isSnapshotOpen }: BeginOptions): Promise<Beginning> {
+export async function begin({ config, session: opened, logger, isSnapshotOpen }: BeginOptions): Promise<Beginning> {
+  const session = await behindPublication(opened, logger);
   const { stored, slot, identity, server, replication } = session;
   const strategy = config['offset.mismatch.strategy'];
   if (slot?.isSynced === true && server.isStandby) throw isCopy(identity.slot);
@@ -75,6 +77,14 @@ export async function begin({ config, session, logger, isSnapshotOpen }: BeginOp
 }
 
 const standbyWait = 'the slot is made once the primary has logged which of its transactions are open';
+
+async function behindPublication(session: Session, logger: Logger): Promise<Session> {
+  const { slot, sql, isPublicationNew } = session;
+  if (slot === undefined || !isPublicationNew) return session;
+  const moved = await slotBehindPublication(sql, slot);
+  logger.info({ slot: slot.name, lsn: String(moved?.confirmedLsn) }, 'the slot begins where the publication was made');
+  return { ...session, slot: moved };
+}
 
 async function complaintOf(session: Session, strategy: MismatchStrategy): Promise<MillraceError | undefined> {
   const { stored, slot, identity, replication } = session;

@@ -7,6 +7,7 @@ export const backendTags = {
   copyData: 0x64, // d
   copyDone: 0x63, // c
   error: 0x45, // E
+  notice: 0x4e, // N
   readyForQuery: 0x5a, // Z
 } as const;
 

@@ -12,10 +12,11 @@ import {
   encodeQuery,
   encodeStatus,
   frameHeaderBytes,
+  type ServerError,
   type StandbyStatus,
 } from './messages.ts';
 import { ReadPace } from './read-pace.ts';
-import { asPostgresError } from './server-errors.ts';
+import { asPostgresError, publicationIsYounger } from './server-errors.ts';
 
 export interface ReplicationOptions extends ConnectOptions {
   /** What may wait to be used before reading from the socket stops. */
@@ -183,10 +184,18 @@ export class ReplicationConnection {
 
   /** Everything that is not the stream itself. */
   #control(tag: number, bytes: Buffer, start: number, end: number): void {
-    if (tag === backendTags.error) {
-      throw this.#fail(asPostgresError(decodeServerError(bytes, start, end), this.#where));
+    if (tag === backendTags.error) throw this.#fail(this.#ofStream(decodeServerError(bytes, start, end)));
+    if (tag === backendTags.notice) {
+      const { message } = decodeServerError(bytes, start, end);
+      // Version 18 and newer go on without what they cannot tell.
+      if (/skipped loading publication/.test(message)) throw this.#fail(publicationIsYounger(message, this.#where));
     }
     if (tag === backendTags.copyDone) throw this.#fail(this.#broken('the server ended the stream'));
+  }
+
+  #ofStream(error: ServerError): MillraceError {
+    const isYounger = /publication .* does not exist/.test(error.message);
+    return isYounger ? publicationIsYounger(error.message, this.#where) : asPostgresError(error, this.#where);
   }
 
   /** The first reason counts. */

@@ -52,6 +52,13 @@ const noPooler = 'Connect to the server itself: a pooler such as PgBouncer does 
 const noRoom =
   'Raise max_wal_senders, or max_connections if that is what the message names, and restart the server; or end a connection that is not needed.';
 
+/** What the stream says of a publication that was not there when something in the log was written. */
+export function publicationIsYounger(message: string, where: string): MillraceError {
+  const fix =
+    'The log has changes from before the publication was made, which are not told through it: drop the slot (SELECT pg_drop_replication_slot) and start anew with a snapshot (snapshot.mode: when_needed).';
+  return postgresErrors.error('publication', { message, where, fix });
+}
+
 /** What a question named is not there any more, or of another type: a schema, a table, a column, a value for it. */
 const gone = new Set(['3F000', '42P01', '42703', '42883', '22P02', '22007', '22008', '22003']);
 

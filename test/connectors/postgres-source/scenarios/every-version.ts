@@ -173,4 +173,39 @@ export function describeVersion(version: PostgresVersion): void {
     const newest = version < 15 ? 2 : version < 16 ? 3 : 4;
     expect(reading?.['query']).toContain(`"proto_version" '${newest}'`);
   });
+
+  test('a publication that is gone hides no gap', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run('CREATE TABLE t (id int PRIMARY KEY)');
+    const first = await scenario.task().start();
+    await scenario.run('INSERT INTO t VALUES (1)');
+    await first.until(() => first.rows.length === 1);
+    await first.stop();
+    await scenario.run('DROP PUBLICATION pub', 'INSERT INTO t VALUES (2)');
+    const refused = { code: 'postgres/publication', retriable: false, fix: expect.stringContaining('when_needed') };
+    for (let again = 0; again < 2; again += 1) {
+      await expect(scenario.task({}, first.store).start()).rejects.toMatchObject(refused);
+    }
+    // By hand it is no better: the log has changes from before it.
+    await scenario.run('CREATE PUBLICATION pub FOR TABLE t', 'INSERT INTO t VALUES (3)');
+    const blind = await scenario.task({}, first.store).start();
+    await expect(blind.until(() => blind.rows.length > 1)).rejects.toMatchObject(refused);
+    await blind.stop();
+    await scenario.run('DROP PUBLICATION pub');
+    const anew = await scenario.task({ 'snapshot.mode': 'when_needed' }, first.store).start();
+    await scenario.run('INSERT INTO t VALUES (4)');
+    await anew.until(() => anew.rows.some(({ after }) => after?.['id'] === 4));
+    expect(anew.rows.map(({ op, after }) => `${op} ${after?.['id']}`)).toEqual(['c 1', 'r 1', 'r 2', 'r 3', 'c 4']);
+  });
+
+  test('a slot that is older than the publication', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run('CREATE TABLE t (id int PRIMARY KEY)');
+    await scenario.run(`SELECT pg_create_logical_replication_slot('${scenario.slotName}', 'pgoutput')`);
+    await scenario.run('INSERT INTO t VALUES (1)');
+    const task = await scenario.task({ 'snapshot.mode': 'initial' }).start();
+    await scenario.run('INSERT INTO t VALUES (2)');
+    await task.until(() => task.rows.some(({ after }) => after?.['id'] === 2));
+    expect(task.rows.map(({ after }) => after?.['id'])).toEqual([1, 2]);
+  });
 }
