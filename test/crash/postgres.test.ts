@@ -14,6 +14,7 @@ test.each(postgresVersions)(
     const exact = { missing: 0, duplicates: 0, outOfOrder: 0, different: 0, examples: [] };
     expect(report).toMatchObject(exact);
     expect(report.arrived).toBeGreaterThan(20_000);
+    expect(report.onDemand).toBeGreaterThan(1_000);
     // One part of the snapshot for each kill, at most.
     expect(report.readAgain).toBeLessThan(5 * 1_000);
   },

@@ -44,6 +44,8 @@ export interface PostgresReport {
   readonly arrived: number;
   /** Rows that came twice because the part of the snapshot they are in was interrupted. */
   readonly readAgain: number;
+  /** Rows that signals had read again, beside the stream. */
+  readonly onDemand: number;
   /** Of those that no read of the table can have seen instead. */
   readonly missing: number;
   readonly duplicates: number;
@@ -77,6 +79,7 @@ async function run(options: PostgresRunOptions, server: PostgresServer, folder: 
   // Every version of a row is another number, over all rows: a change is told by it.
   await server.query('CREATE TABLE items (id bigint PRIMARY KEY, version bigint, filler text)');
   await server.query('CREATE SEQUENCE versions');
+  await server.query('CREATE TABLE signals (id serial PRIMARY KEY, type text, data text)');
   await server.query(
     `INSERT INTO items SELECT i, nextval('versions'), repeat('x', 50) FROM generate_series(1, ${options.rows}) i`,
   );
@@ -109,6 +112,8 @@ function pipelineText(server: PostgresServer, boundary: 'poll' | 'connector'): s
     '  topic.prefix: p',
     '  table.include.list: public\\.items',
     '  snapshot.chunk.bytes: 64KiB',
+    '  signal.data.collection: public.signals',
+    '  incremental.snapshot.chunk.size: 200',
     '  tombstones.on.delete: false',
     `  transaction.boundary: ${boundary}`,
     '  key.converter.schemas.enable: false',
@@ -195,6 +200,7 @@ async function killAgainAndAgain(
   const kills = { process: 0, thread: 0, connection: 0 };
   let child = await start();
   for (let kill = 1; kill <= options.kills; kill += 1) {
+    if (random() < 0.7) await server.query(readAgainStatement);
     await Promise.race([sleep(300 + random() * ((options.longestRunMs ?? 4_000) - 300)), child.ended]);
     if (child.process.exitCode !== null) throw new Error(`it ended by itself:\n${child.output()}`);
     const victim = victims[Math.floor(random() * victims.length)] ?? 'process';
@@ -211,15 +217,25 @@ async function killAgainAndAgain(
     }
     options.onProgress?.(`kill ${kill} of ${options.kills}: ${victim}`);
   }
+  // What is asked for before the slot is there is never heard.
+  while ((await server.query('SELECT FROM pg_replication_slots')).length === 0) await sleep(100);
+  await server.query(readAgainStatement);
   await child.kill();
   return kills;
 }
 
+/** Taken exactly once, whatever is killed when it has come. */
+const readAgainStatement = `INSERT INTO signals (type, data) VALUES ('execute-snapshot', '{"data-collections": ["public.items"]}')`;
+
 interface Change {
   readonly op: string;
-  readonly source: { readonly txId: number | null };
+  readonly source: { readonly txId: number | null; readonly snapshot: string };
   readonly before: { readonly id: number } | null;
   readonly after: { readonly id: number; readonly version: number } | null;
+}
+
+function isOnDemand({ source }: Change): boolean {
+  return source.snapshot === 'incremental';
 }
 
 async function judge(
@@ -242,17 +258,20 @@ async function judge(
   // what no read has seen must come once and in order.
   const lastRead = Math.max(
     0,
-    ...changes.flatMap(({ op, after }) => (op === 'r' && after !== null ? [after.version] : [])),
+    ...changes.flatMap((change) => {
+      return change.op === 'r' && !isOnDemand(change) && change.after !== null ? [change.after.version] : [];
+    }),
   );
   const seen = new Set<number>();
   const folded = new Map<number, number>();
   const deleted = new Set<number>();
   const examples: string[] = [];
-  let [readAgain, duplicates, outOfOrder, different] = [0, 0, 0, 0];
+  let [readAgain, onDemand, duplicates, outOfOrder, different] = [0, 0, 0, 0, 0];
   const note = (what: string) => {
     if (examples.length < 10) examples.push(what);
   };
-  for (const { op, before, after } of changes) {
+  for (const change of changes) {
+    const { op, before, after } = change;
     if (after === null) {
       const id = before?.id ?? Number.NaN;
       folded.delete(id);
@@ -264,13 +283,23 @@ async function judge(
       deleted.add(id);
       continue;
     }
+    const known = folded.get(after.id);
+    if (isOnDemand(change)) {
+      onDemand += 1;
+      // Never older than what was told, and never of a row that was told to be gone.
+      if (deleted.has(after.id) || (known !== undefined && known > after.version)) {
+        outOfOrder += 1;
+        note(`version ${after.version} of ${after.id} read on demand behind ${known ?? 'its end'}`);
+      }
+      folded.set(after.id, after.version);
+      continue;
+    }
     const isStrict = after.version > lastRead;
     if (seen.has(after.version) && isStrict) {
       duplicates += 1;
       note(`version ${after.version} of ${after.id} twice, the second time by ${op}`);
     } else if (seen.has(after.version)) readAgain += 1;
     seen.add(after.version);
-    const known = folded.get(after.id);
     if (isStrict && known !== undefined && known > after.version) {
       outOfOrder += 1;
       note(`version ${after.version} of ${after.id} behind ${known}`);
@@ -291,7 +320,7 @@ async function judge(
   }
   for (const id of folded.keys()) note(`row ${id} is gone, and there by its changes`);
   different += folded.size;
-  const counts = { readAgain, missing: missing.length, duplicates, outOfOrder, different };
+  const counts = { readAgain, onDemand, missing: missing.length, duplicates, outOfOrder, different };
   return { written: versions.size, arrived: changes.length, ...counts, split, examples };
 }
 
