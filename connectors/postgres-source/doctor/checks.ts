@@ -23,6 +23,9 @@ interface Examination {
   /** Of the tables, by object id. */
   readonly keys: ReadonlyMap<number, TableKeys>;
   readonly keyRule: KeyRule;
+  /** `schema.table`; undefined where there is none to be. */
+  readonly signalTable: string | undefined;
+  readonly isSignalTableThere: boolean;
 }
 
 const gibibyte = 2 ** 30;
@@ -33,6 +36,7 @@ const settings: Readonly<Record<string, string>> = {
   slot: 'slot.name',
   publication: 'publication.name',
   tables: 'table.include.list',
+  signals: 'signal.data.collection',
 };
 
 export function findings(examination: Examination): Finding[] {
@@ -42,6 +46,7 @@ export function findings(examination: Examination): Finding[] {
     ...slotFindings(examination),
     ...publicationFindings(examination),
     ...tableFindings(examination),
+    ...signalFindings(examination),
   ];
   return found.map((each) => {
     const setting = settings[each.subject] ?? (each.subject.includes('.') ? 'table.include.list' : 'database.hostname');
@@ -214,6 +219,15 @@ function tableFindings({ tables, server, wish, keys, keyRule }: Examination): Fi
     ...(needsIdentity ? [...identityFindings(table), ...keyFindings(table, keys.get(table.oid), keyRule)] : []),
   ]);
   return found.length > 0 ? found : [ok('tables', `${tables.length} captured, each readable and with an identity`)];
+}
+
+function signalFindings({ signalTable, isSignalTableThere }: Examination): Finding[] {
+  if (signalTable === undefined) return [];
+  if (isSignalTableThere) return [ok('signals', `rows of ${signalTable} are signals`)];
+  const [schema = '', ...rest] = signalTable.split('.');
+  const name = quoteTable({ schema, table: rest.join('.') });
+  const create = `CREATE TABLE ${name} (id varchar(64) PRIMARY KEY, type varchar(32) NOT NULL, data text)`;
+  return [warning('signals', `there is no table ${signalTable}: nobody can send signals by it`, [create])];
 }
 
 function rightFindings(table: CatalogTable, { role }: ServerFacts): Finding[] {

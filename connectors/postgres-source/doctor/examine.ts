@@ -1,15 +1,16 @@
 /** Looks at a database as the connector would find it, and changes nothing. */
 
 import type { Finding } from '../../contract/finding.ts';
-import { catalogTables, tablesToPublish } from '../catalog/captured-tables.ts';
+import { catalogTables } from '../catalog/captured-tables.ts';
 import { tableKeys } from '../catalog/key-facts.ts';
 import { publication } from '../catalog/publications.ts';
 import { serverFacts } from '../catalog/server-facts.ts';
 import { sqlOver } from '../catalog/sql.ts';
-import { tableFilter } from '../catalog/table-filter.ts';
+import { signalTableOf, tableFilter } from '../catalog/table-filter.ts';
 import { keyRule, noKeyRule } from '../columns/key-columns.ts';
 import { definition } from '../config.ts';
 import type { Operation } from '../envelope/change.ts';
+import { toPublish } from '../publication/to-publish.ts';
 import { connectOptions } from '../session.ts';
 import { readSlot } from '../slot/slot-state.ts';
 import { endSql, openSql } from '../wire/connect.ts';
@@ -40,10 +41,12 @@ export async function examine(settings: Readonly<Record<string, string>>): Promi
         tables.map(({ oid }) => oid),
       ),
       keyRule: keyColumns === undefined ? noKeyRule : keyRule(keyColumns),
+      signalTable: signalTableOf(config),
+      isSignalTableThere: all.some(({ schema, table }) => `${schema}.${table}` === signalTableOf(config)),
       wish: {
         name: config['publication.name'],
         mode: server.isStandby ? 'disabled' : config['publication.autocreate.mode'],
-        tables: tablesToPublish(tables),
+        tables: toPublish(all, filter, config),
         skippedOperations: new Set(skipped),
         viaPartitionRoot: config['publish.via.partition.root'],
       },

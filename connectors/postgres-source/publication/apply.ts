@@ -2,16 +2,17 @@
 
 import type { MillraceError } from '../../../core/base/errors.ts';
 import type { Logger } from '../../../core/base/logger.ts';
-import { type CatalogTable, tablesToPublish } from '../catalog/captured-tables.ts';
+import type { CatalogTable } from '../catalog/captured-tables.ts';
 import type { CatalogPort } from '../catalog/port.ts';
 import { type Publication, publication } from '../catalog/publications.ts';
-import { signalTableOf, type TableFilter } from '../catalog/table-filter.ts';
+import type { TableFilter } from '../catalog/table-filter.ts';
 import type { PostgresSourceConfig } from '../config.ts';
 import type { Operation } from '../envelope/change.ts';
 import { postgresErrors } from '../error-codes.ts';
 import { markStatement } from './maker.ts';
 import { planPublication, unpublished } from './plan.ts';
 import { identityChanges, replicaIdentityRules } from './replica-identity.ts';
+import { toPublish } from './to-publish.ts';
 
 export interface ApplyOptions {
   readonly sql: CatalogPort;
@@ -32,13 +33,13 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
   guard(options, captured.length);
   const rules = replicaIdentityRules(config['replica.identity.autoset.values']);
   await execute(options, identityChanges(captured, rules));
-  const toPublish = [...tablesToPublish(captured), ...signalTable(options)];
+  const published = toPublish(tables, filter, config);
   const name = config['publication.name'];
   const current = await publication(sql, name, serverVersion);
   const plan = planPublication(current, {
     name,
     mode: isStandby ? 'disabled' : config['publication.autocreate.mode'],
-    tables: toPublish,
+    tables: published,
     skippedOperations,
     viaPartitionRoot: config['publish.via.partition.root'],
   });
@@ -49,13 +50,7 @@ export async function applyPublication(options: ApplyOptions): Promise<void> {
   }
   await execute(options, plan.statements);
   if (current === null) await execute(options, [markStatement(name, config.name)]);
-  if (current !== null && plan.statements.length === 0) warnOfUnpublished(logger, name, current, toPublish);
-}
-
-/** Its rows are read from the stream, whether or not it is captured. */
-function signalTable({ config, filter, tables }: ApplyOptions): CatalogTable[] {
-  const name = signalTableOf(config);
-  return tables.filter(({ schema, table }) => `${schema}.${table}` === name && !filter.isCaptured(schema, table));
+  if (current !== null && plan.statements.length === 0) warnOfUnpublished(logger, name, current, published);
 }
 
 /** Before anything is changed: a pattern that matches more than was meant should not publish it all. */

@@ -35,6 +35,17 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.close());
 
+  test('knows the table of signals, and says how to make it', async () => {
+    const signals = { 'table.include.list': 'public.plain', 'signal.data.collection': 'public.my signals' };
+    expect(await bad({ 'database.url': server.url, ...signals })).toEqual(['warning signals']);
+    const [create = ''] = await fixes({ 'database.url': server.url, ...signals });
+    await server.query(create);
+    await server.query('CREATE PUBLICATION signalled FOR TABLE plain, "my signals"');
+    expect(await bad({ 'database.url': server.url, ...signals, 'publication.name': 'signalled' })).toEqual([]);
+    await server.query('DROP PUBLICATION signalled');
+    await server.query('DROP TABLE "my signals"');
+  });
+
   test('is content with a server that is set up', async () => {
     const found = await examine({
       ...{ name: 'a', 'connector.class': 'postgres', 'topic.prefix': 'p', 'database.url': server.url },
