@@ -26,5 +26,5 @@ test(`no transaction of Postgres is ever seen in part, whatever is killed, seed 
   const boundary = 'connector';
   const report = await runPostgres({ version: 18, kills: 4, rows: 20_000, seed, longestRunMs: 3_000, boundary });
   expect(report).toMatchObject({ missing: 0, duplicates: 0, outOfOrder: 0, different: 0, split: 0, examples: [] });
-  expect(report.arrived).toBeGreaterThan(30_000);
+  expect(report.arrived).toBeGreaterThan(20_000);
 });
