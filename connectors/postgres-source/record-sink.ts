@@ -4,7 +4,7 @@ import type { RecordHeader } from '../contract/record.ts';
 import type { SourceOutput } from '../contract/source.ts';
 import type { RecordTarget } from './envelope/change.ts';
 
-/** Keys are spread over so many places; more would cost memory while a topic's partitions are not known yet. */
+/** Keys are spread over so many places, of which each partition has some. */
 const spreadCount = 256;
 
 export class RecordSink implements RecordTarget {

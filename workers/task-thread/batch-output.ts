@@ -8,6 +8,7 @@ import type { TopicFacts } from '../topics.ts';
 import type { TopicBatch } from './delivery.ts';
 import { PartitionBatches, type PartitionOptions, type Poll } from './partition-batches.ts';
 import { partitionOfSpread } from './spread.ts';
+import { UnplacedRecords } from './unplaced-records.ts';
 
 export interface BatchOutputOptions extends PartitionOptions {
   /** Makes sure that the topic exists; asked once per topic. */
@@ -27,10 +28,10 @@ export interface BuiltPoll {
 }
 
 interface TopicPart {
-  /** Undefined until the topic was asked for; appenders go by spread until then. */
+  /** Undefined until the topic was asked for; records wait in the order they came until then. */
   facts: TopicFacts | undefined;
   readonly byPartition: Map<number, PartitionBatches>;
-  readonly bySpread: Map<number, PartitionBatches>;
+  readonly unplaced: UnplacedRecords;
 }
 
 export class BatchOutput implements SourceOutput {
@@ -68,21 +69,7 @@ export class BatchOutput implements SourceOutput {
   partition(topic: string, spread: number): RecordAppender {
     const part = this.#topic(topic);
     const { facts } = part;
-    const batches = facts === undefined ? part.bySpread : part.byPartition;
-    const key = facts === undefined ? spread : partitionOfSpread(spread, facts.partitionCount);
-    let appender = batches.get(key);
-    if (appender === undefined) {
-      const mostBytes = facts?.maxBatchBytes ?? this.#options.batchBytes;
-      appender = new PartitionBatches({
-        topic,
-        mostBytes,
-        options: this.#options,
-        poll: this.#poll,
-        memory: this.#memory,
-      });
-      batches.set(key, appender);
-    }
-    return appender;
+    return facts === undefined ? part.unplaced.appender(spread) : this.#placed(topic, part, facts, spread);
   }
 
   position(partition: SourcePartition, offset: SourceOffset | null): void {
@@ -108,13 +95,11 @@ export class BatchOutput implements SourceOutput {
   async take(): Promise<BuiltPoll> {
     const batches: TopicBatch[] = [];
     for (const [topic, part] of this.#topics) {
-      if (part.bySpread.size > 0) part.facts ??= await this.#options.topicFacts(topic);
-      const count = part.facts?.partitionCount ?? 1;
-      for (const [spread, ofSpread] of part.bySpread) {
-        for (const batch of ofSpread.take())
-          batches.push({ topic, partition: partitionOfSpread(spread, count), batch });
+      if (!part.unplaced.isEmpty) {
+        const facts = part.facts ?? (await this.#options.topicFacts(topic));
+        part.facts = facts;
+        part.unplaced.place((spread) => this.#placed(topic, part, facts, spread));
       }
-      part.bySpread.clear();
       for (const [partition, ofPartition] of part.byPartition) {
         for (const batch of ofPartition.take()) batches.push({ topic, partition, batch });
       }
@@ -126,9 +111,21 @@ export class BatchOutput implements SourceOutput {
   discard(): void {
     for (const part of this.#topics.values()) {
       for (const batches of part.byPartition.values()) batches.take();
-      part.bySpread.clear();
+      part.unplaced.discard();
     }
     this.#finish([]);
+  }
+
+  #placed(topic: string, part: TopicPart, facts: TopicFacts, spread: number): PartitionBatches {
+    const partition = partitionOfSpread(spread, facts.partitionCount);
+    let appender = part.byPartition.get(partition);
+    if (appender === undefined) {
+      const mostBytes = facts.maxBatchBytes;
+      const [options, poll, memory] = [this.#options, this.#poll, this.#memory];
+      appender = new PartitionBatches({ topic, mostBytes, options, poll, memory });
+      part.byPartition.set(partition, appender);
+    }
+    return appender;
   }
 
   #finish(batches: readonly TopicBatch[]): BuiltPoll {
@@ -151,7 +148,8 @@ export class BatchOutput implements SourceOutput {
   #topic(topic: string): TopicPart {
     let part = this.#topics.get(topic);
     if (part === undefined) {
-      part = { facts: undefined, byPartition: new Map(), bySpread: new Map() };
+      const unplaced = new UnplacedRecords(this.#poll, this.#options.pollBytes);
+      part = { facts: undefined, byPartition: new Map(), unplaced };
       this.#topics.set(topic, part);
     }
     return part;

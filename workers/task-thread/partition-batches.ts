@@ -40,7 +40,7 @@ interface BatchParts {
   readonly memory: BatchMemory;
 }
 
-/** The batches of one topic partition, or of one spread while the partition count is not known. */
+/** The batches of one topic partition. */
 export class PartitionBatches implements RecordAppender {
   readonly #parts: BatchParts;
   readonly #builder: BatchBuilder;
@@ -144,7 +144,8 @@ const lengthOf = ({ start, end }: ByteRange) => (start < 0 ? 0 : end - start);
 
 const sliceOf = (bytes: Buffer, { start, end }: ByteRange) => (start < 0 ? null : bytes.subarray(start, end));
 
-function sizeOf({ key, value, headers = [] }: SourceRecord): number {
+/** What a record takes of a poll, at most. */
+export function sizeOf({ key, value, headers = [] }: SourceRecord): number {
   let sizeBytes = recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0);
   for (const header of headers) sizeBytes += 10 + Buffer.byteLength(header.key) + (header.value?.length ?? 0);
   return sizeBytes;
