@@ -105,7 +105,11 @@ export class RunningWorker implements Worker {
         herder,
         offsets: new ConnectorOffsets({ herder, offsets, groups: admin, startOf }),
         signals,
-        progress: (name) => snapshotProgress(numbers.all().filter(({ connector }) => connector === name)),
+        progress: (name) => {
+          // The numbers of a run outlast it.
+          const isRun = herder.targetOf(name) !== 'STOPPED';
+          return isRun ? snapshotProgress(numbers.all().filter(({ connector }) => connector === name)) : undefined;
+        },
         logger: options.logger,
         loadConnector: options.loadConnector,
       };

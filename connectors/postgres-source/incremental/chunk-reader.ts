@@ -17,6 +17,8 @@ export interface Chunk {
   readonly kind: 'chunk';
   readonly rows: readonly Tuple[];
   readonly fence: Fence;
+  /** The snapshot as the server writes it: of two reads that have the same both have seen the same. */
+  readonly seen: string;
   readonly isStandby: boolean;
   /** Everything that the read has seen was committed before it. */
   readonly endLsn: bigint;
@@ -145,6 +147,7 @@ export class ChunkReader {
       isCut: taken.isCut,
       isLast: !taken.isCut && taken.rows.length < limit,
       fence,
+      seen: textOf(moment, 'seen'),
       isStandby,
       // A standby shows a commit a moment before it counts as replayed.
       endLsn: endOfRecords(isStandby ? ((await sql.query(`SELECT ${endOfRecordsColumns}`))[0] ?? {}) : moment),

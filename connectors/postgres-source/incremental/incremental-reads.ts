@@ -8,11 +8,13 @@ import { type ChangeFacts, emptyFacts, type RecordTarget, type TableEncoder } fr
 import type { TableShape, Tuple } from '../row.ts';
 import { isTransient } from '../wire/server-errors.ts';
 import { type Chunk, type ChunkReader, keyTexts } from './chunk-reader.ts';
+import { CurrentPlan, type Planned } from './current-plan.ts';
+import { GrowingPause } from './growing-pause.ts';
 import type { ReadPlan } from './read-plan.ts';
 import { ReadProgress } from './read-progress.ts';
 import { RecentTransactions } from './recent-transactions.ts';
 import type { RequestedRead, RequestedReads } from './requested-reads.ts';
-import { haveSameColumns, type RowOperation, Window } from './window.ts';
+import { type RowOperation, Window } from './window.ts';
 
 export interface IncrementalOptions {
   readonly reads: RequestedReads;
@@ -34,19 +36,15 @@ interface Attempt {
   readonly window: Window;
   readonly encoder: TableEncoder;
   chunk: Chunk | undefined;
+  /** The stream must have told everything before it. */
+  endLsn: bigint;
   /** Rows that were written of it. */
   rows: number;
 }
 
-/** What is known of the table of a read. */
-interface Planned {
-  readonly number: number;
-  readonly plan: ReadPlan;
-  readonly encoder: TableEncoder;
-}
-
-const shortestPauseMs = 100;
 const longestPauseMs = 30_000;
+/** Of a read that waits for others to end. */
+const longestAwaitMs = 1000;
 /** How long a chunk waits for a stream that does not come. */
 const flushLogMs = 300;
 
@@ -55,16 +53,18 @@ export class IncrementalReads {
   readonly #recent = new RecentTransactions();
   readonly #facts: ChangeFacts = emptyFacts();
   readonly #progress: ReadProgress;
-  #plan: Planned | undefined;
+  readonly #pause: GrowingPause;
+  readonly #plan: CurrentPlan;
   #attempt: Attempt | undefined;
   /** Something is asked of the server. */
   #isBusy = false;
   /** The next chunk is read while the stream stands still: the last one was overtaken. */
   #isAlone = false;
   #limit: number;
-  #pauseMs = shortestPauseMs;
-  #notBeforeMs = 0;
+  #isAwaiting = false;
   #flushesLogMs = 0;
+  /** What the last chunk has seen that the stream has passed. */
+  #passedSnapshot = '';
   #failure: unknown;
   #arrival = new AbortController();
   /** Rows written. */
@@ -73,6 +73,8 @@ export class IncrementalReads {
   constructor(options: IncrementalOptions) {
     this.#options = options;
     this.#limit = options.chunkRows;
+    this.#pause = new GrowingPause(options.clock);
+    this.#plan = new CurrentPlan(options);
     this.#progress = new ReadProgress(options.reads, options.clock, options.gauges);
     this.#facts.op = 'r';
     this.#facts.snapshot = 'incremental';
@@ -124,7 +126,7 @@ export class IncrementalReads {
     if (this.#failure !== undefined) throw this.#failure;
     const attempt = this.#attempt;
     if (attempt?.window.isStale === true && !this.#isBusy) this.#discard('the table or its rows changed meanwhile');
-    else if (attempt?.chunk !== undefined && passed(attempt.chunk.endLsn)) this.#flush(attempt, attempt.chunk, output);
+    else if (attempt?.chunk !== undefined && passed(attempt.endLsn)) this.#flush(attempt, attempt.chunk, output);
     else if (attempt?.chunk?.isStandby === false) this.#flushLog();
     if (this.#attempt === undefined && !this.#isBusy) this.#begin();
   }
@@ -134,7 +136,7 @@ export class IncrementalReads {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#options.reads.has(attempt.read.number)) return;
     this.#attempt = undefined;
-    this.#plan = undefined;
+    this.#plan.forget();
   }
 
   /** What is to be stored with the position of the stream. */
@@ -148,54 +150,49 @@ export class IncrementalReads {
   }
 
   #begin(): void {
-    const { reads, clock } = this.#options;
+    const { reads } = this.#options;
     const read = reads.isPaused ? undefined : reads.current;
-    if (read === undefined || clock.monotonicMs() < this.#notBeforeMs) return;
-    const work = this.#plan?.number === read.number ? this.#readChunk(read, this.#plan) : this.#prepare(read);
+    if (read === undefined || !this.#pause.isOver) return;
+    const planned = this.#plan.of(read);
+    const work = planned === undefined ? this.#prepare(read) : this.#readChunk(read, planned);
     this.#ask(work.catch((error: unknown) => this.#failed(read, error)));
   }
 
   async #prepare(read: RequestedRead): Promise<void> {
-    const { reader, encoderOf, logger } = this.#options;
-    const plan = await reader.plan(read);
-    if ('complaint' in plan) {
-      this.#giveUp(read, plan.complaint);
-      return;
-    }
-    const last = this.#plan;
-    // An encoder is compiled for each shape, and says once what it leaves out.
-    const isSame = last !== undefined && haveSameColumns(last.plan.shape, plan.shape);
-    const encoder = isSame && last.number === read.number ? last.encoder : await encoderOf(plan.shape);
-    if (read.lastKey === null) {
-      const { schema, table, signalId: signal, condition } = read;
-      logger.info({ table: `${schema}.${table}`, signal, condition }, 'a table is read beside the stream');
-    }
-    this.#plan = { number: read.number, plan, encoder };
+    const { logger } = this.#options;
+    const found = await this.#plan.make(read);
+    if (found !== undefined) return this.#giveUp(read, found.complaint);
+    if (read.lastKey !== null) return;
+    const { schema, table, signalId: signal, condition } = read;
+    logger.info({ table: `${schema}.${table}`, signal, condition }, 'a table is read beside the stream');
   }
 
   async #readChunk(read: RequestedRead, { plan, encoder }: Planned): Promise<void> {
     const { reader, reads, clock } = this.#options;
     const window = new Window(plan.shape.tableOid, plan.tellingColumns);
-    const attempt: Attempt = { read, plan, encoder, window, chunk: undefined, rows: 0 };
+    const attempt: Attempt = { read, plan, encoder, window, chunk: undefined, endLsn: 0n, rows: 0 };
     this.#attempt = attempt;
     this.#recent.readBegins();
     const chunk = await reader.read(plan, read, this.#limit);
     // It may have been taken away meanwhile.
     if (this.#attempt !== attempt || !reads.has(read.number)) return;
-    if (chunk === 'changed' || chunk === 'early') {
+    if (chunk === 'changed') {
       this.#attempt = undefined;
-      if (chunk === 'changed') this.#plan = undefined;
-      else this.#pause();
+      this.#plan.forget();
       return;
     }
-    if (!chunk.isStandby && !this.#recent.areSeenBy(chunk.fence)) {
+    if (chunk === 'early' || !(chunk.isStandby || this.#recent.areSeenBy(chunk.fence))) {
       this.#attempt = undefined;
-      this.#pause();
+      this.#awaitTransactions(read);
       return;
     }
-    this.#pauseMs = shortestPauseMs;
+    this.#pause.reset();
+    this.#isAwaiting = false;
     window.hold({ shape: plan.shape, rows: chunk.rows, fence: chunk.fence });
     attempt.chunk = chunk;
+    // On a quiet server nobody flushes what reading itself writes to the log; where nothing was committed since the last
+    // chunk, the stream has told all of it. A standby does not say so much.
+    attempt.endLsn = !chunk.isStandby && chunk.seen === this.#passedSnapshot ? 0n : chunk.endLsn;
     this.#flushesLogMs = clock.monotonicMs() + flushLogMs;
     this.#facts.sourceTimeUs = clock.nowMs() * 1000;
     this.#isAlone = false;
@@ -205,6 +202,7 @@ export class IncrementalReads {
   #flush(attempt: Attempt, chunk: Chunk, output: SourceOutput): void {
     const { reads, reader, logger } = this.#options;
     const { read, plan, window } = attempt;
+    this.#passedSnapshot = chunk.seen;
     let last: Tuple | null = null;
     for (let row = window.take(); row !== null; row = window.take()) {
       this.#write(attempt, row);
@@ -224,7 +222,7 @@ export class IncrementalReads {
       return;
     }
     reads.finish(read.number);
-    this.#plan = undefined;
+    this.#plan.forget();
     this.#limit = this.#options.chunkRows;
     logger.info({ table: `${read.schema}.${read.table}`, signal: read.signalId, rows }, 'the table is read');
     if (reads.current === undefined) void reader.rest();
@@ -259,13 +257,13 @@ export class IncrementalReads {
     const { read } = this.#attempt!;
     this.#options.logger.debug({ table: `${read.schema}.${read.table}`, reason }, 'a chunk is read again');
     this.#attempt = undefined;
-    this.#plan = undefined;
+    this.#plan.forget();
     this.#isAlone = true;
   }
 
   #failed(read: RequestedRead, error: unknown): void {
     this.#attempt = undefined;
-    this.#plan = undefined;
+    this.#plan.forget();
     if (!isTransient(error)) {
       // Settings that do not fit are no fault of the signal.
       if (error instanceof MillraceError && error.code.startsWith('postgres-values/')) this.#failure = error;
@@ -274,7 +272,16 @@ export class IncrementalReads {
     }
     const { logger } = this.#options;
     logger.warn({ table: `${read.schema}.${read.table}`, reason: messageOf(error) }, 'a chunk could not be read');
-    this.#pause();
+    this.#pause.begin(longestPauseMs);
+  }
+
+  /** What they have written was told, or will not be told, and the read does not see it yet. */
+  #awaitTransactions(read: RequestedRead): void {
+    const table = `${read.schema}.${read.table}`;
+    if (!this.#isAwaiting)
+      this.#options.logger.info({ table }, 'transactions are open that must end before it is read');
+    this.#isAwaiting = true;
+    this.#pause.begin(longestAwaitMs);
   }
 
   #giveUp(read: RequestedRead, reason: string): void {
@@ -282,10 +289,5 @@ export class IncrementalReads {
     const { schema, table, signalId: signal } = read;
     logger.warn({ table: `${schema}.${table}`, signal, reason }, 'the table cannot be read beside the stream');
     reads.finish(read.number);
-  }
-
-  #pause(): void {
-    this.#notBeforeMs = this.#options.clock.monotonicMs() + this.#pauseMs;
-    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
   }
 }

@@ -163,11 +163,9 @@ function decodeRead(number: number, offset: SourceOffset): RequestedRead | undef
   if (typeof schema !== 'string' || typeof table !== 'string') return undefined;
   const text = (name: string) => (typeof offset[name] === 'string' ? (offset[name] as string) : null);
   const count = (name: string) => (Number.isSafeInteger(offset[name]) ? Number(offset[name]) : 0);
-  const key = (name: string) => {
-    const json = text(name);
-    return json === null ? null : (JSON.parse(json) as string[]);
-  };
+  const [lastKey, maxKey] = [decodeKey(text('last_key')), decodeKey(text('max_key'))];
   const notBefore = text('not_before');
+  if (lastKey === undefined || maxKey === undefined || !/^\d*$/.test(notBefore ?? '')) return undefined;
   return {
     number,
     schema,
@@ -178,8 +176,20 @@ function decodeRead(number: number, offset: SourceOffset): RequestedRead | undef
     surrogateKey: text('surrogate_key'),
     notBefore: notBefore === null ? null : BigInt(notBefore),
     estimatedRows: count('estimated_rows'),
-    lastKey: key('last_key'),
-    maxKey: key('max_key'),
+    lastKey,
+    maxKey,
     rows: count('rows'),
   };
+}
+
+/** Undefined for a text that is no list of texts. */
+function decodeKey(json: string | null): readonly string[] | null | undefined {
+  if (json === null) return null;
+  try {
+    const value: unknown = JSON.parse(json);
+    const isKey = Array.isArray(value) && value.every((each) => typeof each === 'string');
+    return isKey ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

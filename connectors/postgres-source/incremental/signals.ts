@@ -37,6 +37,9 @@ export type Signal =
   /** Debezium writes these into the table itself. */
   | { readonly kind: 'watermark' };
 
+/** It is stored with each table it is for. */
+const mostFilterChars = 10_000;
+
 /** What is wrong with a signal. */
 class Misunderstood extends Error {}
 
@@ -96,14 +99,16 @@ function executeOf(id: string, members: Members): ExecuteSnapshot {
 /** `additional-condition` is the older form, for all tables. */
 function conditionsOf(members: Members): TableCondition[] {
   const older = members['additional-condition'];
-  if (typeof older === 'string' && older.trim() !== '') return [{ table: /^/, filter: older }];
-  const list = members['additional-conditions'] ?? [];
+  const isOlder = typeof older === 'string' && older.trim() !== '';
+  const list = isOlder ? [{ 'data-collection': '.*', filter: older }] : (members['additional-conditions'] ?? []);
   if (!Array.isArray(list)) throw new Misunderstood('additional-conditions is no list');
   return list.map((each: unknown) => {
     const { 'data-collection': table, filter } = membersOf(each, 'an additional condition');
     if (typeof table !== 'string' || typeof filter !== 'string' || filter.trim() === '') {
       throw new Misunderstood('an additional condition is not {"data-collection": text, "filter": text}');
     }
+    if (filter.length > mostFilterChars)
+      throw new Misunderstood(`a filter is longer than ${mostFilterChars} characters`);
     return { table: patternOf(table, 'data-collection'), filter };
   });
 }

@@ -45,6 +45,7 @@ const longestTurnMs = 10;
 
 /** How long a chunk that is held waits for a word of the server before it is asked again. */
 const longestSideWaitMs = 50;
+const betweenAsksMs = 10;
 
 /** How often a position is stored that has moved without any change. */
 const idlePositionMs = 5000;
@@ -57,6 +58,7 @@ export class StreamPhase {
   #nextIdleMs = 0;
   #nextHeartbeatMs = Number.POSITIVE_INFINITY;
   #yieldedAtMs = 0;
+  #nextAskMs = 0;
   #lastPollMs = Number.NEGATIVE_INFINITY;
   /** The last poll ended within a transaction of which it had told something. */
   #isPartTold = false;
@@ -173,7 +175,10 @@ export class StreamPhase {
       return;
     }
     // A server that has nothing to send says where its log ends only when it is asked.
-    if (side.needsEnd) this.#stream.acknowledger.ask();
+    if (side.needsEnd && context.clock.monotonicMs() >= this.#nextAskMs) {
+      this.#stream.acknowledger.ask();
+      this.#nextAskMs = context.clock.monotonicMs() + betweenAsksMs;
+    }
     const { arrival } = side;
     const ends = arrival === undefined ? signal : AbortSignal.any([signal, arrival]);
     await this.#stream.arrival(ends, Math.max(1, Math.min(Math.ceil(dueMs), longestSideWaitMs)), orUntil);

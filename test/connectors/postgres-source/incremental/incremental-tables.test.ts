@@ -165,6 +165,44 @@ describe.each(postgresVersions)('tables beside the stream of Postgres %i', (vers
     expect(read(own).length).toBeLessThanOrEqual(3);
   });
 
+  test('a commit that is told before others see it is waited for', async () => {
+    const own = await task();
+    const schema = `s${count}`;
+    await server.query(`CREATE SCHEMA ${schema}`);
+    await server.query(`CREATE TABLE ${schema}.t (id int PRIMARY KEY, n int, t text)`);
+    await server.query(`INSERT INTO ${schema}.t VALUES (1, 0, 'old'), (2, 0, 'old')`);
+    await own.start();
+    const synchronousStandbys = async (names: string) => {
+      await server.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`);
+      await server.query('SELECT pg_reload_conf()');
+    };
+    const waits = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    await synchronousStandbys('nobody');
+    const writer = await server.connect();
+    let updates = 0;
+    let isDone = true;
+    // Until the server has taken the setting, and a commit waits for a standby that never comes.
+    while ((await server.query(waits)).length === 0) {
+      if (!isDone) continue;
+      isDone = false;
+      updates += 1;
+      void writer.query(`UPDATE ${schema}.t SET n = ${updates}, t = 'new' WHERE id = 1`).then(() => {
+        isDone = true;
+      });
+    }
+    await own.until(() => own.rows.at(-1)?.after?.['n'] === updates);
+    await execute(own, 'a');
+    await own.until(() => own.logger.lines.some((line) => line.includes('must end before it is read')));
+    expect(read(own)).toEqual([]);
+    await synchronousStandbys('');
+    await own.until(isRead(own));
+    await writer.end();
+    expect(read(own).map(({ after }) => [after?.['id'], after?.['n'], after?.['t']])).toEqual([
+      [1, updates, 'new'],
+      [2, 0, 'old'],
+    ]);
+  });
+
   test('where prepared transactions are told before they commit, a read waits for their end', async () => {
     const own = await task({ 'slot.two.phase': 'true' });
     const schema = `s${count}`;

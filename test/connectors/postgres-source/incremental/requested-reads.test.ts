@@ -54,6 +54,16 @@ test('reads go on over a restart where they were, in their order', () => {
   expect(store.positions).toEqual([]);
 });
 
+test('an offset that somebody has made up is passed over', () => {
+  const offset = { schema: 'public', table: 't', last_key: '["1"]', max_key: null, not_before: '7' };
+  const currentOf = (change: object) =>
+    new RequestedReads('p', [{ partition: { incremental: 'p', read: 3 }, offset: { ...offset, ...change } }]).current;
+  expect(currentOf({})).toMatchObject({ number: 3, lastKey: ['1'], notBefore: 7n, rows: 0 });
+  for (const change of [{ last_key: '[1]' }, { max_key: '{' }, { not_before: 'x' }, { table: 1 }]) {
+    expect(currentOf(change)).toBeUndefined();
+  }
+});
+
 test('there are only so many', () => {
   const reads = new RequestedReads('p', []);
   for (let i = 0; i < 10_000; i += 1) expect(reads.add(request('t'))).toBe(true);

@@ -58,6 +58,11 @@ test.each([
     { 'data-collections': ['a.b'], 'additional-conditions': [{ filter: 'x' }] },
     'an additional condition is',
   ],
+  [
+    'execute-snapshot',
+    { 'data-collections': ['a.b'], 'additional-condition': 'x'.repeat(10_001) },
+    'a filter is longer than',
+  ],
   ['stop-snapshot', { 'data-collections': 'a.b' }, 'data-collections is no list of texts'],
   ['log', {}, 'data has no text "message"'],
 ])('%s with %j is not', (type, data, complaint) => {
