@@ -44,7 +44,7 @@ interface LargeTransaction extends Cost {
 
 interface Subject {
   readonly name: string;
-  run(round: number): Promise<LargeTransaction>;
+  run(): Promise<LargeTransaction>;
 }
 
 /** Looks at the files of open transactions until it is stopped. */
@@ -104,16 +104,19 @@ async function measure(database: Database, follower: Follower, folder: string): 
   };
 }
 
-function millrace(database: Database, folder: string): Subject {
+let runs = 0;
+
+function millrace(database: Database, folder: string, name: string, settings: readonly string[] = []): Subject {
   return {
-    name: 'Millrace',
-    async run(round) {
-      const slotName = `bench_${round}`;
+    name,
+    async run() {
+      runs += 1;
+      const slotName = `bench_${runs}`;
       await createSlot(database, slotName);
       const home = join(folder, slotName);
       const profileInto = values.profile ? join(home, 'profile') : undefined;
       const where = { folder: home, temporaryFolder: home, profileInto };
-      const follower = await followWithMillrace({ ...where, database, slotName });
+      const follower = await followWithMillrace({ ...where, database, slotName, settings });
       const measured = await measure(database, follower, home);
       await follower.stop();
       await dropSlot(database, slotName);
@@ -129,12 +132,17 @@ await inFolder(async (folder) => {
   const create = (server: Database['server']) => server.query(ordersSql);
   try {
     await onDatabase({ tables: [table], create }, async (database) => {
-      const subjects: Subject[] = [millrace(database, folder)];
+      const subjects: Subject[] = [millrace(database, folder, 'Millrace')];
+      if (!values.profile) {
+        const settings = ['slot.stream.params: streaming=off'];
+        subjects.push(millrace(database, folder, 'Millrace, sent at its commit (streaming=off)', settings));
+      }
       if (debezium !== undefined) {
         subjects.push({
           name: 'Debezium',
-          async run(round) {
-            const connector = await debezium.follow({ database, slotName: `debezium_${round}` });
+          async run() {
+            runs += 1;
+            const connector = await debezium.follow({ database, slotName: `debezium_${runs}` });
             const measured = await measure(database, connector, folder);
             await connector.stop();
             return { ...measured, mostSpoolMb: Number.NaN };
@@ -146,7 +154,7 @@ await inFolder(async (folder) => {
         for (const { name, run } of subjects) {
           await database.server.query('TRUNCATE orders');
           await database.server.query('CHECKPOINT');
-          const measured = await run(round);
+          const measured = await run();
           results.get(name)?.push(measured);
           const { writing, firstReadable, lastReadable } = measured;
           const seconds = [writing, firstReadable, lastReadable].map((value) => value.toFixed(2)).join(', ');

@@ -70,29 +70,33 @@ interface Peer {
   follow(slotName: string): Promise<Follower>;
 }
 
+function millrace({ folder, database }: { folder: string; database: Database }, name: string, ...args: string[]): Peer {
+  return {
+    name,
+    follow: async (slotName) => {
+      await createSlot(database, slotName);
+      const home = join(folder, slotName);
+      const profileInto = values.profile ? join(home, 'profile') : undefined;
+      const follower = await followWithMillrace({ folder: home, database, slotName, args, profileInto });
+      return {
+        ...follower,
+        stop: async () => {
+          await follower.stop();
+          await dropSlot(database, slotName);
+          rmSync(home, { recursive: true });
+        },
+      };
+    },
+  };
+}
+
 await inFolder(async (folder) => {
   const debezium = values.peers && !values.profile ? await startDebeziumPeer(folder) : undefined;
   try {
     await onDatabase({ tables: [ticksTable], create: createTicks }, async (database) => {
-      const peers: Peer[] = [
-        {
-          name: 'Millrace',
-          follow: async (slotName) => {
-            await createSlot(database, slotName);
-            const home = join(folder, slotName);
-            const profileInto = values.profile ? join(home, 'profile') : undefined;
-            const millrace = await followWithMillrace({ folder: home, database, slotName, profileInto });
-            return {
-              ...millrace,
-              stop: async () => {
-                await millrace.stop();
-                await dropSlot(database, slotName);
-                rmSync(home, { recursive: true });
-              },
-            };
-          },
-        },
-      ];
+      const peers: Peer[] = [millrace({ folder, database }, 'Millrace')];
+      if (!values.profile)
+        peers.push(millrace({ folder, database }, 'Millrace, --durability os', '--durability', 'os'));
       if (debezium !== undefined) {
         const settings = { 'poll.interval.ms': '5' };
         peers.push(

@@ -23,6 +23,8 @@ export interface CaptureOptions {
   readonly settings?: readonly string[];
   /** Settings of the topics beside their one partition. */
   readonly topicSettings?: readonly string[];
+  /** More of the command line. */
+  readonly args?: readonly string[];
   /** What is kept of open transactions lies in its `millrace-spool`; the system's unless told. */
   readonly temporaryFolder?: string;
   /** Node leaves its CPU profiles here. */
@@ -61,7 +63,15 @@ export async function launchMillrace(options: CaptureOptions): Promise<StartedMi
   const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
   const env = temporaryFolder === undefined ? {} : { ...compiled, TMPDIR: temporaryFolder };
   const listen = `127.0.0.1:${await freePort()}`;
-  const args = ['up', capturePipeline(options), '--data-dir', join(folder, 'data'), '--log-level', 'warn'];
+  const args = [
+    'up',
+    capturePipeline(options),
+    '--data-dir',
+    join(folder, 'data'),
+    '--log-level',
+    'warn',
+    ...(options.args ?? []),
+  ];
   const flags = profileInto === undefined ? [] : profilingFlags(profileInto);
   const child = startMillrace([...args, '--listen', listen, '--rest', '127.0.0.1:0'], env, flags);
   let isStopping = false;
