@@ -86,10 +86,8 @@ test('a standby says what must be made at the primary', async () => {
   ]);
 });
 
-test.each([16, 18] as const)('tables and changes are read at a standby of PostgreSQL %i', async (version) => {
-  const { primary, standby } = await startPair(version, {});
-  await primary.query('INSERT INTO t VALUES (1)');
-  const task = taskAt(standby, { 'slot.failover': 'false' });
+/** A slot at a standby is made once the primary has said which transactions run. */
+async function startAtStandby(task: RunningTask, primary: PostgresServer): Promise<void> {
   let isStarted = false;
   const starting = task.start().finally(() => {
     isStarted = true;
@@ -99,6 +97,64 @@ test.each([16, 18] as const)('tables and changes are read at a standby of Postgr
     await Promise.race([starting.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 100))]);
   }
   await starting;
+}
+
+test('what was open at the primary when a standby was read is told when it commits', async () => {
+  const { primary, standby } = await startPair(18, {});
+  await primary.query('ALTER TABLE t ADD v text');
+  await primary.query("INSERT INTO t SELECT i, 'old' FROM generate_series(1, 10) i");
+  const settings = { 'slot.failover': 'false' };
+  const first = taskAt(standby, { ...settings, 'snapshot.mode': 'no_data' });
+  await startAtStandby(first, primary);
+  await first.stop();
+  const open = await primary.connect();
+  await open.query("BEGIN; UPDATE t SET v = 'new' WHERE id = 5");
+  await primary.query("INSERT INTO t VALUES (11, 'old')");
+  await expect.poll(() => standby.query('SELECT FROM t')).toHaveLength(11);
+  // The slot is older than this snapshot, so that changes are told that it may have seen.
+  const task = await taskAt(standby, settings).start();
+  await task.until(() => task.rows.length === 11);
+  await open.query('COMMIT');
+  await open.end();
+  await task.until(() => task.rows.some(({ after }) => after?.['v'] === 'new'));
+  expect(task.rows.filter(({ op }) => op === 'r')).toHaveLength(11);
+});
+
+test('a table is read on demand at a standby while transactions are open at the primary', async () => {
+  const { primary, standby } = await startPair(18, {});
+  await primary.query('ALTER TABLE t ADD v text');
+  await primary.query("INSERT INTO t SELECT i, 'old' FROM generate_series(1, 1000) i");
+  const chunks = { 'incremental.snapshot.chunk.size': '20' };
+  const task = taskAt(standby, { 'slot.failover': 'false', 'snapshot.mode': 'no_data', ...chunks });
+  await startAtStandby(task, primary);
+  const reads = () => task.rows.filter(({ op }) => op === 'r').length;
+  let isWriting = true;
+  const writing = Array.from({ length: 3 }, async (_, writer) => {
+    const client = await primary.connect();
+    for (let i = writer; isWriting; i += 3) {
+      await client.query(`BEGIN; UPDATE t SET v = 'new ${i}' WHERE id % 30 = ${i % 30}`);
+      await client.query(`SELECT pg_sleep(${writer / 50}); COMMIT`);
+    }
+    await client.end();
+  });
+  await task.until(() => task.rows.length > 0);
+  await task.request('a', 'execute-snapshot', { 'data-collections': ['public.t'] });
+  await task.until(() => task.logger.lines.some((line) => line.includes('the table is read')));
+  isWriting = false;
+  await Promise.all(writing);
+  await primary.query("INSERT INTO t VALUES (9999, 'last')");
+  await task.until(() => idsOf(task).includes(9999));
+  const told = new Map(task.rows.map(({ after }) => [after?.['id'], after?.['v']]));
+  const actual = await primary.query('SELECT id, v FROM t');
+  expect(told).toEqual(new Map(actual.map(({ id, v }) => [Number(id), v])));
+  expect(reads()).toBeGreaterThan(0);
+});
+
+test.each([16, 18] as const)('tables and changes are read at a standby of PostgreSQL %i', async (version) => {
+  const { primary, standby } = await startPair(version, {});
+  await primary.query('INSERT INTO t VALUES (1)');
+  const task = taskAt(standby, { 'slot.failover': 'false' });
+  await startAtStandby(task, primary);
   expect(task.logger.lines.join('\n')).toContain('pg_log_standby_snapshot()');
   await task.until(() => task.rows.length === 1);
   await insert(primary, task, 2);
