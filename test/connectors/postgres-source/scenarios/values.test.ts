@@ -245,6 +245,62 @@ test('changes of tables of every kind: no columns, 1600 columns, names that need
   });
 });
 
+test('keys of every kind, from tables in parts and from changes', async () => {
+  const scenario = await servers.scenario();
+  await scenario.run("CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad')");
+  const [order] = await scenario.query(
+    "SELECT quote_ident(collname) AS name FROM pg_collation WHERE collprovider = 'i' AND collname LIKE 'sv%' LIMIT 1",
+  );
+  const kinds = {
+    uuids: ['k uuid PRIMARY KEY', "('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid"],
+    texts: [`k text COLLATE ${order?.['name'] ?? '"C"'} PRIMARY KEY`, 'chr(228) || chr(97 + i % 26) || i'],
+    moods: ['k mood, n int, PRIMARY KEY (n, k)', "'glad'::mood"],
+    numbers: ['k numeric PRIMARY KEY', "CASE i WHEN 7 THEN 'NaN' ELSE i / 4.0 END"],
+    none: ['k int', 'i'],
+  };
+  for (const [table, [column, value]] of Object.entries(kinds)) {
+    const number = column?.includes(' n int') ? '' : 'n int,';
+    await scenario.run(
+      `CREATE TABLE ${table} (${number} filler text, ${column})`,
+      `INSERT INTO ${table} (n, filler, k) SELECT i, repeat('x', 60), ${value} FROM generate_series(1, 2500) i`,
+    );
+  }
+  const settings = { 'snapshot.chunk.bytes': '64KiB', 'snapshot.max.threads': '3', 'decimal.handling.mode': 'string' };
+  const task = await scenario.task({ ...settings, 'snapshot.mode': 'initial' }).start();
+  await come(task, 5 * 2500);
+  const tables = Object.keys(kinds);
+  for (const table of tables) {
+    const numbers = task.rows
+      .filter(({ source }) => source?.['table'] === table)
+      .map(({ after }) => Number(after?.['n']));
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 2500 }, (_, i) => i + 1));
+  }
+  const before = task.store.records.length;
+  await scenario.run(
+    "UPDATE uuids SET k = 'ffffffff-0000-4000-8000-000000000000' WHERE n = 1",
+    "UPDATE texts SET k = 'ö' WHERE n = 1",
+    "UPDATE moods SET k = 'ok' WHERE n = 1",
+    'UPDATE numbers SET k = -1 WHERE n = 7',
+    'INSERT INTO none VALUES (2501)',
+  );
+  await task.until(() => task.store.records.length >= before + 4 * 3 + 1);
+  const keys = task.store.records
+    .slice(before)
+    .map(({ key, text }) => [key && JSON.parse(key), text && JSON.parse(text).op]);
+  const moved = (from: object, to: object) => [
+    [from, 'd'],
+    [from, ''],
+    [to, 'c'],
+  ];
+  expect(keys).toEqual([
+    ...moved({ k: '00000000-0000-4000-8000-000000000001' }, { k: 'ffffffff-0000-4000-8000-000000000000' }),
+    ...moved({ k: 'äb1' }, { k: 'ö' }),
+    ...moved({ n: 1, k: 'glad' }, { n: 1, k: 'ok' }),
+    ...moved({ k: 'NAN' }, { k: '-1' }),
+    [null, 'c'],
+  ]);
+});
+
 test('rows that are hidden from the role are no empty table', async () => {
   const scenario = await servers.scenario();
   await scenario.run(
