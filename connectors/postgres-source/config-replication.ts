@@ -39,7 +39,7 @@ export function slotFields() {
       group: group.slot,
     }),
     'slot.failover': field.boolean({
-      doc: 'Create the slot so that standbys keep a copy (PostgreSQL 17 and newer).',
+      doc: 'Standbys may keep a copy of the slot (PostgreSQL 17 and newer), also of one that is there already.',
       default: false,
       group: group.slot,
     }),

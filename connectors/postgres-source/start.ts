@@ -7,8 +7,8 @@ import { postgresErrors } from './error-codes.ts';
 import type { StreamPosition } from './position.ts';
 import { slotBehindPublication } from './publication/gone.ts';
 import type { Session } from './session.ts';
-import { type MismatchStrategy, readSlot, slotComplaint } from './slot/slot-state.ts';
-import { createSlot } from './slot/take-slot.ts';
+import { type MismatchStrategy, readSlot, type SlotState, slotComplaint } from './slot/slot-state.ts';
+import { createSlot, makeFailover } from './slot/take-slot.ts';
 import { timelineComplaint } from './slot/timeline.ts';
 import { planStart } from './start-plan.ts';
 
@@ -34,6 +34,12 @@ export async function begin({ config, session: opened, logger, isSnapshotOpen }:
   const { stored, slot, identity, server, replication } = session;
   const strategy = config['offset.mismatch.strategy'];
   if (slot?.isSynced === true && server.isStandby) throw isCopy(identity.slot);
+  if (config['slot.failover'] && server.version < failoverSince) {
+    logger.warn(
+      { slot: identity.slot },
+      'slot.failover has no effect: standbys keep copies of slots since PostgreSQL 17',
+    );
+  }
   const complaint = await complaintOf(session, strategy);
   const plan = planStart({
     mode: config['snapshot.mode'],
@@ -64,6 +70,7 @@ export async function begin({ config, session: opened, logger, isSnapshotOpen }:
     const position = { lsn: consistentLsn, partial: undefined };
     return { snapshot, streams, position, slotSnapshot: snapshotName };
   }
+  if (slot !== undefined && config['slot.failover']) await ensureFailover(session, slot, logger);
   if (slot !== undefined && slot.isTwoPhase !== config['slot.two.phase']) {
     const when = slot.isTwoPhase ? 'when they are prepared' : 'when they are committed';
     const message = `prepared transactions come ${when}, as the slot was made: slot.two.phase counts for a new one`;
@@ -77,6 +84,15 @@ export async function begin({ config, session: opened, logger, isSnapshotOpen }:
 }
 
 const standbyWait = 'the slot is made once the primary has logged which of its transactions are open';
+
+const failoverSince = 170_000;
+
+async function ensureFailover({ server, replication }: Session, slot: SlotState, logger: Logger): Promise<void> {
+  // A standby has only what its primary gave it.
+  if (slot.isFailover || server.isStandby || server.version < failoverSince) return;
+  await makeFailover(replication, slot.name);
+  logger.info({ slot: slot.name }, 'standbys may keep a copy of the slot from now on');
+}
 
 async function behindPublication(session: Session, logger: Logger): Promise<Session> {
   const { slot, sql, isPublicationNew } = session;

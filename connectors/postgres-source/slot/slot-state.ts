@@ -24,6 +24,8 @@ export interface SlotState {
   readonly safeWalBytes: bigint | undefined;
   /** What the slot keeps the server from removing, in bytes. */
   readonly retainedBytes: bigint | undefined;
+  /** Standbys may keep a copy of it (PostgreSQL 17 and newer). */
+  readonly isFailover: boolean;
   /** It came from the primary of this server (PostgreSQL 17 and newer); also after a promotion. */
   readonly isSynced: boolean;
   /** Why the server gave it up, such as `wal_removed` or `idle_timeout`; undefined before version 17, which do not say. */
@@ -40,7 +42,7 @@ export async function readSlot(sql: CatalogPort, name: string): Promise<SlotStat
         pg_catalog.pg_wal_lsn_diff(
           CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
             ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint AS retained,
-        pg_catalog.to_jsonb(s) ->> 'invalidation_reason' AS reason, pg_catalog.to_jsonb(s) ->> 'synced' AS synced, current_setting('max_slot_wal_keep_size') AS keep_size,
+        pg_catalog.to_jsonb(s) ->> 'invalidation_reason' AS reason, pg_catalog.to_jsonb(s) ->> 'synced' AS synced, pg_catalog.to_jsonb(s) ->> 'failover' AS failover, current_setting('max_slot_wal_keep_size') AS keep_size,
         current_setting('idle_replication_slot_timeout', true) AS idle_timeout,
         (SELECT a.application_name FROM pg_catalog.pg_stat_activity a WHERE a.pid = s.active_pid) AS application
       FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1`,
@@ -61,6 +63,7 @@ export async function readSlot(sql: CatalogPort, name: string): Promise<SlotStat
     walStatus: row['wal_status'] ?? undefined,
     safeWalBytes: big(row['safe_wal_size']),
     retainedBytes: big(row['retained']),
+    isFailover: row['failover'] === 'true',
     isSynced: row['synced'] === 'true',
     lostReason: row['reason'] ?? undefined,
     limits: { keepSize: row['keep_size'] ?? '', idleTimeout: row['idle_timeout'] ?? '' },

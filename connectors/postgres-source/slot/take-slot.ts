@@ -58,6 +58,11 @@ export async function createSlot(connection: ReplicationConnection, wish: SlotWi
   };
 }
 
+/** For a slot that was made without: nothing of it changes but that standbys may keep a copy. Nobody may be reading it. */
+export async function makeFailover(connection: ReplicationConnection, name: string): Promise<void> {
+  await connection.command(`ALTER_REPLICATION_SLOT ${quoteName(name)} ( FAILOVER true )`);
+}
+
 /** Names the oldest of those that are in the way. */
 async function openTransaction(connection: ReplicationConnection, waitedMs: number): Promise<MillraceError> {
   const [row] = await connection.command(

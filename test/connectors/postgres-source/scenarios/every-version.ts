@@ -208,4 +208,19 @@ export function describeVersion(version: PostgresVersion): void {
     await task.until(() => task.rows.some(({ after }) => after?.['id'] === 2));
     expect(task.rows.map(({ after }) => after?.['id'])).toEqual([1, 2]);
   });
+
+  test('slot.failover for a slot that was made without', async () => {
+    const scenario = await servers.scenario();
+    await scenario.run('CREATE TABLE t (id int PRIMARY KEY)');
+    const first = await scenario.task().start();
+    await scenario.run('INSERT INTO t VALUES (1)');
+    await first.until(() => first.rows.length === 1);
+    await first.stop();
+    const task = await scenario.task({ 'slot.failover': 'true' }, first.store).start();
+    await scenario.run('INSERT INTO t VALUES (2)');
+    await task.until(() => task.rows.length === 2);
+    expect((await scenario.slot())?.['failover']).toBe(version < 17 ? undefined : 't');
+    const lines = task.logger.lines.filter((line) => /standbys (may )?keep/.test(line)).join();
+    expect(lines).toMatch(version < 17 ? /^warn slot.failover has no effect/ : /^info standbys may keep a copy/);
+  });
 }
