@@ -77,7 +77,7 @@ export class SourceBlock {
     const [head, middle, tail] = this.#parts;
     out.slice(head.bytes, 0, head.end);
     if (change.lsn === null) {
-      out.ascii('null');
+      this.#lastCommit(out, change.lastCommitLsn);
       out.slice(middle.bytes, 2, middle.end);
       out.ascii('null');
     } else {
@@ -90,6 +90,17 @@ export class SourceBlock {
       out.slice(out.bytes, start, end);
     }
     out.slice(tail.bytes, 0, tail.end);
+  }
+
+  /** In `sequence` it stands for the position of what has none, as Debezium has it. */
+  #lastCommit(out: JsonOutput, lsn: bigint | null): void {
+    if (lsn === null) {
+      out.ascii('null');
+      return;
+    }
+    out.ascii('\\"');
+    out.bigInteger(lsn);
+    out.ascii('\\"');
   }
 
   #isKept(change: ChangeFacts): boolean {

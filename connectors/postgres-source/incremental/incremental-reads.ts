@@ -119,11 +119,13 @@ export class IncrementalReads {
   }
 
   /**
-   * Between two messages of the stream: begins to read, and writes rows that the stream has passed, as far as there is
-   * room. `passed` says whether every transaction that was committed before a position was told. Throws what nothing helps against.
+   * Between two messages of the stream, which was told up to `toldLsn`: begins to read, and writes rows that the stream has
+   * passed, as far as there is room. `passed` says whether every transaction that was committed before a position was told.
+   * Throws what nothing helps against.
    */
-  advance(output: SourceOutput, passed: (lsn: bigint) => boolean): void {
+  advance(output: SourceOutput, toldLsn: bigint, passed: (lsn: bigint) => boolean): void {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#facts.lastCommitLsn = toldLsn;
     const attempt = this.#attempt;
     if (attempt?.window.isStale === true && !this.#isBusy) this.#discard('the table or its rows changed meanwhile');
     else if (attempt?.chunk !== undefined && passed(attempt.endLsn)) this.#flush(attempt, attempt.chunk, output);

@@ -119,8 +119,8 @@ export class SideReads implements ChangeWatch {
   }
 
   /** Between two messages of the stream, while it is active. See `IncrementalReads.advance`. */
-  advance(output: SourceOutput, passed: (lsn: bigint) => boolean): void {
-    this.#incremental.advance(output, passed);
+  advance(output: SourceOutput, toldLsn: bigint, passed: (lsn: bigint) => boolean): void {
+    this.#incremental.advance(output, toldLsn, passed);
   }
 
   /** What is to be stored with the position of the stream. */

@@ -145,7 +145,7 @@ export class StreamPhase {
     while (output.roomBytes > 0) {
       if (side.isActive) {
         if (side.isWaiting) await side.settle();
-        side.advance(output, this.#hasTold);
+        side.advance(output, this.#stream.writer.position.lsn, this.#hasTold);
         if (output.roomBytes <= 0) return false;
         if (side.holdsStream) return true;
       }

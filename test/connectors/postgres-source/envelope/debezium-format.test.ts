@@ -252,7 +252,11 @@ test('source: snapshots, origins, places without an LSN', () => {
     origin_lsn: 5,
     xmin: 3,
   });
-  expect(source({ lsn: null, snapshot: 'incremental' })).toMatchObject({ lsn: null, sequence: '["23988000",null]' });
+  expect(source({ lsn: null, snapshot: 'incremental' })).toMatchObject({
+    lsn: null,
+    sequence: '["23988000","23988000"]',
+  });
+  expect(source({ lsn: null, lastCommitLsn: null })).toMatchObject({ lsn: null, sequence: '[null,null]' });
   expect(encoded({ lsn: 18_446_744_073_709_551_615n }, null, tuple('1', 'a'))[0]?.value).toContain(
     '"lsn":18446744073709551615,',
   );

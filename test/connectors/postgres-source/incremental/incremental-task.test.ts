@@ -76,7 +76,13 @@ describe.each(postgresVersions)('reads beside the stream of Postgres %i', (versi
     expect(rows[0]).toMatchObject({
       topic: `p.public.${name}`,
       before: null,
-      source: { snapshot: 'incremental', table: name, txId: null, lsn: null, sequence: '[null,null]' },
+      source: {
+        snapshot: 'incremental',
+        table: name,
+        txId: null,
+        lsn: null,
+        sequence: expect.stringMatching(/^\["(\d+)","\1"\]$/),
+      },
     });
     expect(own.rows.length).toBe(2500);
     expect(own.gauges.values).toMatchObject({ snapshot_tables: 1, snapshot_tables_done: 1, snapshot_rows_total: 2500 });
