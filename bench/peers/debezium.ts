@@ -2,7 +2,7 @@
 
 import { globSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { openAdmin } from '../../core/client/index.ts';
+import { type Admin, openAdmin } from '../../core/client/index.ts';
 import { freePort } from '../../test/free-port.ts';
 import type { ServerProcess } from '../../test/servers/child.ts';
 import { startKafka } from '../../test/servers/kafka-server.ts';
@@ -31,7 +31,7 @@ export interface DebeziumConnector extends Follower {
   /** It lets go of its slot; what it has stored stays. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** The connector and its slot go. */
+  /** The connector goes, its slot and its topics. */
   stop(): Promise<void>;
 }
 
@@ -103,7 +103,8 @@ class Peer {
     this.#connectors += 1;
     const name = `debezium-${this.#connectors}`;
     const topicOf = (table: string) => `${name}.${table}`;
-    await this.#createTopics(database.tables.map(topicOf));
+    const topics = database.tables.map(topicOf);
+    await this.#administer((admin) => admin.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 }))));
     const { host, port, user, password, database: dbname } = database.server;
     await putConnector(this.#rest, name, {
       'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
@@ -123,6 +124,7 @@ class Peer {
     const letsGo = () =>
       until('Debezium has let go of its slot', async () => !(await isSlotActive(database, slotName)));
     const ask = (method: string, path: string) => fetch(`${this.#rest}/connectors/${name}${path}`, { method });
+    const removeTopics = () => this.#administer((admin) => admin.deleteTopics(topics));
     const processes = () => [...this.#brokers(), ...(this.#worker === undefined ? [] : [this.#worker])];
     return {
       get processes() {
@@ -141,6 +143,7 @@ class Peer {
         await ask('DELETE', '');
         await letsGo();
         await dropSlot(database, slotName);
+        await removeTopics();
       },
     };
   }
@@ -158,11 +161,11 @@ class Peer {
     return connector;
   }
 
-  async #createTopics(topics: readonly string[]): Promise<void> {
+  async #administer(work: (admin: Admin) => Promise<unknown>): Promise<void> {
     const cluster = connectTo({ bootstrapServers: this.#bootstrapServers });
     const admin = openAdmin(cluster);
     try {
-      await admin.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 })));
+      await work(admin);
     } finally {
       await admin.close();
       cluster.close();
