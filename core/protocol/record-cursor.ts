@@ -136,6 +136,10 @@ export class RecordCursor {
       if (sizeBytes < BATCH_HEADER_BYTES) throw this.#corrupt(`a batch announces ${sizeBytes} bytes`);
       if (sizeBytes > batches.length - at) return false;
       if (batchMagic(batches, at) !== 2) throw this.#corrupt(`a batch has the format ${batchMagic(batches, at)}`);
+      // Also of one that is passed over: what it says of itself is the reason for that.
+      if (this.#checkCrcs && computeBatchCrc(batches, at) !== batchCrc(batches, at)) {
+        throw this.#corrupt('the checksum of a batch does not fit its bytes');
+      }
       // Control batches mark the ends of transactions; they hold nothing for a reader of records.
       const isShown = !isControl(batches, at) && batchLastOffset(batches, at) >= this.#fromOffset;
       if (isShown) this.#enter(at, sizeBytes);
@@ -146,9 +150,6 @@ export class RecordCursor {
 
   #enter(at: number, sizeBytes: number): void {
     const batches = this.#batches;
-    if (this.#checkCrcs && computeBatchCrc(batches, at) !== batchCrc(batches, at)) {
-      throw this.#corrupt('the checksum of a batch does not fit its bytes');
-    }
     this.#baseTimestampMs = batchBaseTimestampMs(batches, at);
     this.#appendTimestampMs = isLogAppendTime(batches, at) ? batchMaxTimestampMs(batches, at) : undefined;
     const records = { start: at + BATCH_HEADER_BYTES, end: at + sizeBytes };
