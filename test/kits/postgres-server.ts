@@ -165,7 +165,8 @@ class Server implements PostgresServer {
     const client = await this.#client?.catch(() => undefined);
     await client?.end().catch(() => {});
     await this.#process?.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    // The server's other processes end when they notice, and one of version 14 writes its statistics then.
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
