@@ -234,8 +234,18 @@ interface Change {
   readonly after: { readonly id: number; readonly version: number } | null;
 }
 
-function isOnDemand({ source }: Change): boolean {
-  return source.snapshot === 'incremental';
+/** What is kept of a change: there are millions in a long run. */
+interface Told {
+  readonly op: string;
+  readonly isOnDemand: boolean;
+  readonly id: number;
+  /** null for a row that is gone. */
+  readonly version: number | null;
+}
+
+function toldBy({ op, source, before, after }: Change): Told {
+  const id = after?.id ?? before?.id ?? Number.NaN;
+  return { op, isOnDemand: source.snapshot === 'incremental', id, version: after?.version ?? null };
 }
 
 async function judge(
@@ -243,25 +253,22 @@ async function judge(
   dataDir: string,
   versions: ReadonlySet<number>,
 ): Promise<Omit<PostgresReport, 'kills'>> {
-  const changes: Change[] = [];
+  const changes: Told[] = [];
+  // A part of the snapshot that was interrupted is read again, and what the log tells of that time is told behind it: only
+  // what no read has seen must come once and in order.
+  let lastRead = 0;
   let split = 0;
   let [lastOffset, lastTransaction]: [number, number | null] = [-1, null];
   await readTopic(dataDir, topic, (value, offset) => {
     const change = JSON.parse(value.toString()) as Change;
-    changes.push(change);
+    const told = toldBy(change);
+    changes.push(told);
+    if (told.op === 'r' && !told.isOnDemand) lastRead = Math.max(lastRead, told.version ?? 0);
     const transaction = change.op === 'r' ? null : change.source.txId;
     // Between two records of a partition only the end of a transaction takes an offset.
     if (transaction !== null && transaction === lastTransaction && offset !== lastOffset + 1) split += 1;
     [lastOffset, lastTransaction] = [offset, transaction];
   });
-  // A part of the snapshot that was interrupted is read again, and what the log tells of that time is told behind it: only
-  // what no read has seen must come once and in order.
-  const lastRead = Math.max(
-    0,
-    ...changes.flatMap((change) => {
-      return change.op === 'r' && !isOnDemand(change) && change.after !== null ? [change.after.version] : [];
-    }),
-  );
   const seen = new Set<number>();
   const folded = new Map<number, number>();
   const deleted = new Set<number>();
@@ -270,10 +277,8 @@ async function judge(
   const note = (what: string) => {
     if (examples.length < 10) examples.push(what);
   };
-  for (const change of changes) {
-    const { op, before, after } = change;
-    if (after === null) {
-      const id = before?.id ?? Number.NaN;
+  for (const { op, isOnDemand, id, version } of changes) {
+    if (version === null) {
       folded.delete(id);
       // One that was never there was deleted before a later part of the snapshot was read.
       if (deleted.has(id)) {
@@ -283,28 +288,28 @@ async function judge(
       deleted.add(id);
       continue;
     }
-    const known = folded.get(after.id);
-    if (isOnDemand(change)) {
+    const known = folded.get(id);
+    if (isOnDemand) {
       onDemand += 1;
       // Never older than what was told, and never of a row that was told to be gone.
-      if (deleted.has(after.id) || (known !== undefined && known > after.version)) {
+      if (deleted.has(id) || (known !== undefined && known > version)) {
         outOfOrder += 1;
-        note(`version ${after.version} of ${after.id} read on demand behind ${known ?? 'its end'}`);
+        note(`version ${version} of ${id} read on demand behind ${known ?? 'its end'}`);
       }
-      folded.set(after.id, after.version);
+      folded.set(id, version);
       continue;
     }
-    const isStrict = after.version > lastRead;
-    if (seen.has(after.version) && isStrict) {
+    const isStrict = version > lastRead;
+    if (seen.has(version) && isStrict) {
       duplicates += 1;
-      note(`version ${after.version} of ${after.id} twice, the second time by ${op}`);
-    } else if (seen.has(after.version)) readAgain += 1;
-    seen.add(after.version);
-    if (isStrict && known !== undefined && known > after.version) {
+      note(`version ${version} of ${id} twice, the second time by ${op}`);
+    } else if (seen.has(version)) readAgain += 1;
+    seen.add(version);
+    if (isStrict && known !== undefined && known > version) {
       outOfOrder += 1;
-      note(`version ${after.version} of ${after.id} behind ${known}`);
+      note(`version ${version} of ${id} behind ${known}`);
     }
-    folded.set(after.id, after.version);
+    folded.set(id, version);
   }
   // What a row was changed to before the snapshot read it need not be told.
   const missing = [...versions].filter((version) => version > lastRead && !seen.has(version));
