@@ -66,6 +66,8 @@ const maxHints = 16;
 interface Place {
   readonly segment: Segment;
   readonly position: number;
+  /** Of a hint: where the batch stands that is said to end in front of it. */
+  readonly passed?: number;
 }
 
 export class LogReader {
@@ -162,9 +164,8 @@ export class LogReader {
     if (place === undefined) return noBytes;
     const bytes = await this.readAt(place, options);
     if (bytes.length === 0) return bytes;
-    // A gap behind the batch that the hint comes from: the search looks at what that one says of itself.
-    if (batchBaseOffset(bytes, 0) > fromOffset && this.#hints.delete(fromOffset))
-      return this.#readFiles(fromOffset, options);
+    // A search has looked already.
+    if (batchBaseOffset(bytes, 0) > fromOffset) await this.#checkPassed(place.segment, place.passed);
     this.#remember(bytes, place);
     return bytes;
   }
@@ -263,7 +264,7 @@ export class LogReader {
     let last = 0;
     for (let at = 0; at < bytes.length; at += batchSizeBytes(bytes, at)) last = at;
     if (this.#hints.size >= maxHints) this.#hints.delete(this.#hints.keys().next().value!);
-    const next = { segment, position: position + bytes.length };
+    const next = { segment, position: position + bytes.length, passed: position + last };
     if (next.position < segment.sizeBytes) this.#hints.set(batchLastOffset(bytes, last) + 1, next);
   }
 
