@@ -89,8 +89,10 @@ export class SourceRunner {
       // Before a pause of unknown length: what is in flight must be settled, and be seen to fail if it does.
       const isKept = !gate.paused || (await this.#finish()) === 'committed';
       if (!(await gate.open())) break;
-      if (!isKept) await this.#task.close();
-      if (!isKept) await this.#openAnew();
+      if (!isKept) {
+        await this.#task.close();
+        await this.#openAnew();
+      }
       outcome = await this.#poll();
       // What a bounded run has read is whole.
       if (outcome === 'finished') output.transactionEnds();
