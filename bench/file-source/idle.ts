@@ -10,7 +10,7 @@ import type { SourcePosition } from '../../connectors/contract/source.ts';
 import { connector } from '../../connectors/file-source/index.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLogger } from '../../core/base/logger.ts';
-import { lineByLine } from '../../test/fakes/line-by-line.ts';
+import { lineByLine } from '../../workers/task-thread/line-by-line.ts';
 
 const fileCount = Number(process.argv[2] ?? 10_000);
 const watch = process.argv[3] ?? 'auto';

@@ -12,7 +12,7 @@ import type {
 } from '../../connectors/contract/source.ts';
 import { systemClock } from '../../core/base/clock.ts';
 import { type Logger, silentLogger } from '../../core/base/logger.ts';
-import { lineByLine } from '../fakes/line-by-line.ts';
+import { lineByLine } from '../../workers/task-thread/line-by-line.ts';
 
 export interface KeptRecord {
   readonly topic: string;

@@ -1,4 +1,4 @@
-/** `appendLines` for appenders of tests: plainly, a line at a time, as its contract says. */
+/** `appendLines` for appenders that have nothing faster: plainly, a line at a time, as its contract says. */
 
 import type { RecordAppender } from '../../connectors/contract/source.ts';
 

@@ -1,16 +1,14 @@
 /** Records of a topic whose partitions are not known yet, in the order they came: placed as soon as they are. */
 
 import type { SourceRecord } from '../../connectors/contract/record.ts';
-import type { ByteRange, LineOptions, LinesAppended, RecordAppender } from '../../connectors/contract/source.ts';
+import type { ByteRange, RecordAppender } from '../../connectors/contract/source.ts';
+import { lineByLine } from './line-by-line.ts';
 import { type Poll, sizeOf } from './partition-batches.ts';
 
 interface Unplaced {
   readonly spread: number;
   readonly record: SourceRecord;
 }
-
-const newline = 0x0a;
-const carriageReturn = 0x0d;
 
 /**
  * Kept by partition they cannot be yet, and by spread the order between spreads would be lost, of which many share a
@@ -39,7 +37,7 @@ export class UnplacedRecords {
       keep({ key: null, value: Buffer.from(bytes.subarray(start, end)), timestampMs });
     return {
       append,
-      appendLines: (bytes, start, end, options) => this.#lines(append, bytes, start, end, options),
+      appendLines: lineByLine(append, () => this.#pollBytes - this.#poll.usedBytes),
       appendKeyed: (bytes, key, value, timestampMs) =>
         keep({ key: copyOf(bytes, key), value: copyOf(bytes, value), timestampMs }),
       appendRecord: ({ key, value, timestampMs, headers = [] }) =>
@@ -81,27 +79,6 @@ export class UnplacedRecords {
     this.#poll.usedBytes += sizeBytes;
     this.#poll.payloadBytes += payloadBytes;
     this.#poll.recordCount += 1;
-  }
-
-  #lines(
-    append: RecordAppender['append'],
-    bytes: Buffer,
-    start: number,
-    end: number,
-    { timestampMs, maxLineBytes, maxRecords }: LineOptions,
-  ): LinesAppended {
-    let at = start;
-    let recordCount = 0;
-    while (recordCount < maxRecords && this.#poll.usedBytes < this.#pollBytes) {
-      const found = bytes.subarray(0, end).indexOf(newline, at);
-      if (found < 0) break;
-      const lineEnd = found > at && bytes[found - 1] === carriageReturn ? found - 1 : found;
-      if (lineEnd - at > maxLineBytes) break;
-      append(bytes, at, lineEnd, timestampMs);
-      at = found + 1;
-      recordCount += 1;
-    }
-    return { consumedBytes: at - start, recordCount };
   }
 }
 

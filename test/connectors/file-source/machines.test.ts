@@ -8,7 +8,7 @@ import { Generation, noSplit } from '../../../connectors/file-source/generation.
 import { planGlobs } from '../../../connectors/file-source/glob-plan.ts';
 import { CopyFinder, judge } from '../../../connectors/file-source/identity.ts';
 import { cutLines } from '../../../connectors/file-source/line-cutter.ts';
-import { lineByLine } from '../../fakes/line-by-line.ts';
+import { lineByLine } from '../../../workers/task-thread/line-by-line.ts';
 
 const facts = { path: '/x.log', dev: '1', ino: '2', bornUs: 0, changedUs: 0, size: 0, compression: 'none' as const };
 

@@ -4,7 +4,7 @@ import type { SourceOutput } from '../../../connectors/contract/source.ts';
 import { connector } from '../../../connectors/file-source/index.ts';
 import { systemClock } from '../../../core/base/clock.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { lineByLine } from '../../fakes/line-by-line.ts';
+import { lineByLine } from '../../../workers/task-thread/line-by-line.ts';
 
 const task = connector.createTask();
 const files = new Set<number>();

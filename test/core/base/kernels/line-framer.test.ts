@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchBuilder } from '../../../../core/protocol/batch-builder.ts';
 import { validateBatch } from '../../../../core/protocol/batch-validate.ts';
-import { lineByLine } from '../../../fakes/line-by-line.ts';
+import { lineByLine } from '../../../../workers/task-thread/line-by-line.ts';
 
 const text = fc
   .array(
